@@ -1,0 +1,58 @@
+"""The errors an operator can act on.
+
+PocketMatteError                 the command line prints one line and exits 1
+├── UsageError                   wrong use: exits 2
+│   ├── UnknownNetworkError
+│   ├── UnknownTierError
+│   ├── UnknownFormatError
+│   └── UnknownRecipeError
+├── CheckpointError              a weight file that is corrupt, hostile, or of another network
+├── MediaError                   a picture or video that cannot be read or written
+├── BundleError                  a build folder that is incomplete, changed, or escapes itself
+├── ExportError                  a network that a format cannot take
+└── RuntimeUnavailableError      a runtime this machine does not have
+"""
+
+
+class PocketMatteError(Exception):
+    """Something the operator can fix; the message holds the value, the limit and the way out."""
+
+
+class UsageError(PocketMatteError):
+    """The command was asked for something that does not exist or does not fit together."""
+
+
+class UnknownNetworkError(UsageError):
+    """No network of that name."""
+
+
+class UnknownTierError(UsageError):
+    """No tier of that name in the network's ladder."""
+
+
+class UnknownFormatError(UsageError):
+    """No export target of that name."""
+
+
+class UnknownRecipeError(UsageError):
+    """No precision recipe of that name."""
+
+
+class CheckpointError(PocketMatteError):
+    """A weight file that is truncated, corrupt, hostile, not finite, or of another network."""
+
+
+class MediaError(PocketMatteError):
+    """A picture or video that cannot be read or written."""
+
+
+class BundleError(PocketMatteError):
+    """A build folder that is incomplete, changed since it was built, or leads outside itself."""
+
+
+class ExportError(PocketMatteError):
+    """A program that the asked format cannot hold."""
+
+
+class RuntimeUnavailableError(PocketMatteError):
+    """A runtime that this machine does not have."""
