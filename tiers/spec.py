@@ -59,8 +59,8 @@ class TierSpec:
         name: ``t01`` (entry-level phone) to ``t12`` (flagship).
         device_class: The phones the row is meant for, in words.
         working_hw: Height and width the network itself works at, in pixels, multiples of 16.
-        output_hw: Height and width of the frame taken and the alpha given, in pixels; ``working_hw``
-            times 1, 2 or 4, so that every runtime samples the same grid exactly.
+        output_hw: Height and width of the frame taken and the alpha given, in pixels;
+            ``working_hw`` times 1, 2 or 4, so that every runtime samples the same grid exactly.
         recipe: Default precision of the row.
         shape: Channels and depth of the network.
         weights_of: The tier whose slice of the elastic checkpoint this row runs; ``None`` where

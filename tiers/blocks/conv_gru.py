@@ -36,4 +36,5 @@ class ConvGru(nn.Module):
         # slices, not chunk, and h + z(c - h): the forms that XNNPACK keeps inside its delegate
         reset, update = gates[:, : self.channels], gates[:, self.channels :]
         candidate = self.hh(torch.cat([x, reset * h], dim=1))
-        return h + update * (candidate - h)
+        h_next: Tensor = h + update * (candidate - h)
+        return h_next

@@ -69,7 +69,7 @@ def slice_plan(full: nn.Module, small: nn.Module) -> dict[str, tuple[Index, Inde
         if not isinstance(part, ElasticConv2d):
             continue
         source = whole.get(name)
-        if not isinstance(source, ElasticConv2d) or source.groups > 1 != part.groups > 1:
+        if not isinstance(source, ElasticConv2d) or (source.groups > 1) != (part.groups > 1):
             msg = f"the full network has no convolution {name}"
             raise ValueError(msg)
         rows = _index(source.out_segments, part.out_segments)

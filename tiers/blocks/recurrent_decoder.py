@@ -57,29 +57,29 @@ class RecurrentDecoder(nn.Module):
 class _BottleneckBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.gru = ConvGru(self.half)
+        self.passed = channels // 2
+        self.gru = ConvGru(self.passed)
 
     def forward(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.gru(x[:, self.half :], h)
-        return torch.cat([x[:, : self.half], h], dim=1), h
+        h = self.gru(x[:, self.passed :], h)
+        return torch.cat([x[:, : self.passed], h], dim=1), h
 
 
 class _UpsamplingBlock(nn.Module):
     def __init__(self, below: Segments, skip: int, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
+        self.passed = channels // 2
         self.conv = nn.Sequential(
             ElasticConv2d((*below, skip, _RGB), _halves(channels), 3),
             nn.BatchNorm2d(channels),
             nn.ReLU(),
         )
-        self.gru = ConvGru(self.half)
+        self.gru = ConvGru(self.passed)
 
     def forward(self, x: Tensor, skip: Tensor, frame: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         x = self.conv(torch.cat([_doubled(x, frame), skip, frame], dim=1))
-        h = self.gru(x[:, self.half :], h)
-        return torch.cat([x[:, : self.half], h], dim=1), h
+        h = self.gru(x[:, self.passed :], h)
+        return torch.cat([x[:, : self.passed], h], dim=1), h
 
 
 class _OutputBlock(nn.Module):

@@ -64,14 +64,25 @@ class Rvm(nn.Module):
         self, frame: Tensor, states: Sequence[Tensor] | None = None, ratio: float = 1.0
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Matte one frame."""
+        residual, alpha, _, states_next = self.matte(frame, states, ratio)
+        return (frame + residual).clamp(0, 1), alpha.clamp(0, 1), states_next
+
+    def matte(
+        self, frame: Tensor, states: Sequence[Tensor] | None = None, ratio: float = 1.0
+    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+        """Return what the losses need: nothing is clamped yet.
+
+        Returns:
+            Foreground minus frame ``(N, 3, H, W)``, alpha ``(N, 1, H, W)``, the decoder's hidden
+            features at working size, and the next states.
+        """
         small = _downsampled(frame, ratio)
         hidden, states_next = self._hidden(small, states)
         matte = self.project_mat(hidden)
         residual, alpha = matte[:, :3], matte[:, 3:]
         if ratio != 1:
             residual, alpha = self.refiner(frame, small, residual, alpha, hidden)
-        foreground = (frame + residual).clamp(0, 1)
-        return foreground, alpha.clamp(0, 1), states_next
+        return residual, alpha, hidden, states_next
 
     def segment(
         self, frame: Tensor, states: Sequence[Tensor] | None = None

@@ -1,0 +1,39 @@
+# One line a target; every target sets up what it needs. PYTHON=... names another Python for .venv.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+NO_PYTHON = no Python 3.11, 3.12 or 3.13 with venv on PATH: install python3.11 and python3.11-venv, or run make PYTHON=/path/to/python3
+INSTALLED := .venv/installed
+MATRIX := build/matrix
+
+.PHONY: setup demo test lint type imports format matrix clean
+
+setup: $(INSTALLED)
+
+# Installs again only when pyproject.toml changed; a half-made .venv is made anew.
+$(INSTALLED): pyproject.toml
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(or $(PYTHON),$(error $(NO_PYTHON))) -m venv --clear .venv
+	.venv/bin/python -m pip install --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	.venv/bin/pocketmatte demo $(VIDEO)
+
+test: lint type imports
+	.venv/bin/python -m pytest
+
+lint: setup
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+type: setup
+	.venv/bin/mypy
+
+imports: setup
+	.venv/bin/lint-imports
+
+format: setup
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+matrix: setup
+	.venv/bin/pocketmatte build --network rvm --tier all --format onnx,coreml,executorch --recipe fp32,fp16 --out $(MATRIX) && .venv/bin/pocketmatte verify $(MATRIX)
+
+clean:
+	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,107 @@
+"""Artifacts on disk: hashing a file or a folder, writing whole or not at all, staying inside."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+
+from tiers.errors import BundleError
+
+PARTIAL = ".partial"  # suffix of a hidden sibling that is not yet, or will never be, an artifact
+_CHUNK_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, or of a folder's relative names and contents in sorted order.
+
+    Raises:
+        BundleError: If the folder holds a symbolic link: what it leads to is not in the bundle.
+    """
+    total = hashlib.sha256()
+    if path.is_file():
+        _update(total, path)
+        return total.hexdigest()
+    for member in members(path):
+        total.update(f"{member.relative_to(path).as_posix()}\0".encode())
+        own = hashlib.sha256()
+        _update(own, member)
+        total.update(own.digest())
+    return total.hexdigest()
+
+
+def size_bytes_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a folder."""
+    return sum(member.stat().st_size for member in ([path] if path.is_file() else members(path)))
+
+
+def members(folder: Path) -> list[Path]:
+    """Return the files of a folder in the order of their relative names.
+
+    Raises:
+        BundleError: If there is a symbolic link among them.
+    """
+    found = []
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        if path.is_symlink():
+            msg = f"{path} is a symbolic link; a bundle holds files only: build it again"
+            raise BundleError(msg)
+        if path.is_file():
+            found.append(path)
+    return found
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Return ``root / relative``, refusing whatever leads out of ``root``.
+
+    Raises:
+        BundleError: If ``relative`` is absolute, climbs, or passes through a symbolic link that
+            leads outside.
+    """
+    pure = PurePosixPath(relative)
+    path = root / relative
+    if (
+        pure.is_absolute()
+        or ".." in pure.parts
+        or not pure.parts
+        or "\\" in relative
+        or not path.resolve().is_relative_to(root.resolve())
+    ):
+        msg = f"path {relative!r} leads outside the bundle {root}; build it again"
+        raise BundleError(msg)
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        BundleError: If the disk refuses it.
+    """
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        msg = f"could not write {path} ({error.strerror}); free some space or choose another folder"
+        raise BundleError(msg) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partials(root: Path) -> None:
+    """Delete what a killed run left half-written below ``root``."""
+    for path in sorted(root.rglob(f".*{PARTIAL}"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _update(total: "hashlib._Hash", path: Path) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            total.update(chunk)

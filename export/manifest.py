@@ -1,0 +1,160 @@
+"""The bundle's manifest: what every file of a build is, in one JSON file.
+
+It holds no timestamp, no absolute path and nothing random: the same inputs give the same text.
+What was measured lies beside it, see ``docs/decisions``.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from export.artifact import inside, write_text
+from tiers.contract import ProgramContract
+from tiers.errors import BundleError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "manifest.json"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Tensor(_Model):
+    """One input or output as the file holds it."""
+
+    name: str
+    shape: list[int]
+    dtype: Literal["float32", "float16"]
+    low: float | None
+    high: float | None
+    meaning: str
+
+
+class State(_Model):
+    """A state input, the output that replaces it, and its value before the first frame."""
+
+    input: str
+    output: str
+    reset: float
+
+
+class Frame(_Model):
+    """How a camera frame becomes the program's input."""
+
+    output_hw: list[int]
+    working_hw: list[int]
+    orientation: Literal["landscape", "portrait"]
+    colour_order: Literal["RGB"]
+    low: float
+    high: float
+
+
+class Weights(_Model):
+    """A weight file of the bundle and where its numbers come from."""
+
+    path: str | None  # None: made from a seed, no file needed
+    network: str
+    digest: Sha256
+    origin: str
+    licence: str
+
+
+class Artifact(_Model):
+    """One exported program."""
+
+    path: str
+    network: str
+    tier: str
+    program: str
+    format: str
+    recipe: str
+    sha256: Sha256
+    size_bytes: int
+    frame: Frame
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    states: list[State]
+    weights_digest: Sha256
+    tools: dict[str, str]
+    notes: dict[str, pydantic.JsonValue]
+    build_key: Sha256
+
+
+class Manifest(_Model):
+    """A whole bundle."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    pocketmatte: str
+    weights: list[Weights]
+    artifacts: list[Artifact]
+
+    def artifact(self, path: str) -> Artifact | None:
+        """Return the artifact of that path, if there is one."""
+        return next((entry for entry in self.artifacts if entry.path == path), None)
+
+
+def contract_tensors(
+    contract: ProgramContract, dtype: Literal["float32", "float16"]
+) -> tuple[list[Tensor], list[Tensor], list[State]]:
+    """Return a contract's inputs, outputs and states as the manifest writes them."""
+    inputs, outputs = (
+        [
+            Tensor(name=t.name, shape=list(t.shape), dtype=dtype, low=t.low, high=t.high,
+                   meaning=t.meaning)
+            for t in tensors
+        ]
+        for tensors in (contract.inputs, contract.outputs)
+    )  # fmt: skip
+    states = [State(input=s.input, output=s.output, reset=s.reset) for s in contract.states]
+    return inputs, outputs, states
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read and check a bundle's manifest.
+
+    Raises:
+        BundleError: If it is missing, no manifest, of another schema version, or names a path
+            outside the bundle.
+    """
+    path = root / FILE_NAME
+    try:
+        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        msg = f"{root} holds no {FILE_NAME}; give the folder that pocketmatte build wrote"
+        raise BundleError(msg) from error
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read ({error}); build it again"
+        raise BundleError(msg) from error
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        msg = f"{path} is no manifest: {where}: {first['msg']}; build it again"
+        raise BundleError(msg) from error
+    for relative in [entry.path for entry in manifest.artifacts] + [
+        entry.path for entry in manifest.weights if entry.path is not None
+    ]:
+        inside(root, relative)
+    return manifest
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Write a bundle's manifest whole or not at all, artifacts in the order of their paths."""
+    ordered = manifest.model_copy(
+        update={
+            "artifacts": sorted(manifest.artifacts, key=lambda entry: entry.path),
+            "weights": sorted(manifest.weights, key=lambda entry: (entry.network, entry.digest)),
+        }
+    )
+    text = json.dumps(ordered.model_dump(mode="json"), indent=1, sort_keys=True)
+    write_text(root / FILE_NAME, text + "\n")
+
+
+def schema_text() -> str:
+    """Return the JSON Schema that ``docs/manifest.schema.json`` holds."""
+    return json.dumps(Manifest.model_json_schema(), indent=1, sort_keys=True) + "\n"

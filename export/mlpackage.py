@@ -1,0 +1,123 @@
+"""The folder that a Core ML package is: written here, and checked against a contract."""
+
+import itertools
+import json
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from export.quiet import quiet
+from export.recipe import Recipe
+from tiers.contract import ProgramContract, TensorSpec
+from tiers.errors import BundleError
+
+IMAGE_SUFFIX = ".image.mlpackage"  # of packages with images for pictures
+
+_MODEL = "com.apple.CoreML/model.mlmodel"
+_WEIGHTS = "com.apple.CoreML/weights"
+_IOS16 = 7  # the specification's version that iOS 16 brought
+
+
+def images(contract: ProgramContract) -> frozenset[str]:
+    """Return the names of the tensors that the image variant has as images: all but states."""
+    states = {name for pair in contract.states for name in (pair.input, pair.output)}
+    return frozenset(tensor.name for tensor in (*contract.inputs, *contract.outputs)) - states
+
+
+def write_mlpackage(spec: Any, weights: Path, folder: Path) -> None:
+    """Write a package with identifiers made from its items' paths.
+
+    coremltools' own writer draws them at random and adds debugging files.
+
+    Args:
+        spec: coremltools' ``Model`` protobuf message.
+        weights: The folder that holds ``weight.bin``.
+        folder: The package to make.
+    """
+    data = folder / "Data"
+    shutil.copytree(weights, data / _WEIGHTS)
+    (data / _MODEL).write_bytes(spec.SerializeToString(deterministic=True))
+    identifiers = {path: str(uuid.uuid5(uuid.NAMESPACE_URL, path)) for path in (_MODEL, _WEIGHTS)}
+    descriptions = {_MODEL: "CoreML Model Specification", _WEIGHTS: "CoreML Model Weights"}
+    manifest = {
+        "fileFormatVersion": "1.0.0",
+        "itemInfoEntries": {
+            identifiers[path]: {
+                "author": "com.apple.CoreML",
+                "description": description,
+                "name": Path(path).name,
+                "path": path,
+            }
+            for path, description in descriptions.items()
+        },
+        "rootModelIdentifier": identifiers[_MODEL],
+    }
+    text = json.dumps(manifest, indent=4, sort_keys=True)
+    (folder / "Manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def check_mlpackage(path: Path, contract: ProgramContract, recipe: Recipe) -> None:
+    """Read a package back and hold it against its contract; its program is read, not run.
+
+    Args:
+        path: The package; one with ``IMAGE_SUFFIX`` must have images for pictures.
+        contract: The names and shapes it must have.
+        recipe: The element type it must have.
+
+    Raises:
+        BundleError: If the package cannot be read or is another program's.
+    """
+    spec = _read(path)
+    if spec.WhichOneof("Type") != "mlProgram" or spec.specificationVersion != _IOS16:
+        msg = (
+            f"{path}: a {spec.WhichOneof('Type')} of specification {spec.specificationVersion}; "
+            f"it must be an mlProgram of specification {_IOS16} (iOS 16); build it again"
+        )
+        raise BundleError(msg)
+    pictures = images(contract) if path.name.endswith(IMAGE_SUFFIX) else frozenset()
+    for kind, features, tensors in (
+        ("inputs", spec.description.input, contract.inputs),
+        ("outputs", spec.description.output, contract.outputs),
+    ):
+        found = [f"{feature.name}: {_found(feature.type)}" for feature in features]
+        promised = [f"{tensor.name}: {_promised(tensor, recipe, pictures)}" for tensor in tensors]
+        for has, must_have in itertools.zip_longest(found, promised, fillvalue="nothing"):
+            if has != must_have:
+                msg = f"{path}: among its {kind} is {has}; its contract says {must_have}"
+                raise BundleError(msg)
+
+
+def _read(path: Path) -> Any:
+    with quiet():
+        import coremltools as ct
+        from coremltools.converters.mil.frontend.milproto.load import load
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+        weights = path / "Data" / _WEIGHTS
+        try:
+            spec = ct.utils.load_spec(str(path))
+            if spec.WhichOneof("Type") == "mlProgram":
+                load(spec, spec.specificationVersion, str(weights))  # infers every type again
+        except (DecodeError, OSError, RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            msg = f"{path}: not a Core ML package that can be read ({reason}); build it again"
+            raise BundleError(msg) from error
+    return spec
+
+
+def _found(kind: Any) -> str:
+    """Describe a feature's type as ``_promised`` does."""
+    if kind.WhichOneof("Type") == "imageType":
+        image = kind.imageType
+        colour = image.ColorSpace.Name(image.colorSpace)
+        return f"{colour} image {image.width}x{image.height}"
+    array = kind.multiArrayType
+    return f"{array.ArrayDataType.Name(array.dataType).lower()} {tuple(array.shape)}"
+
+
+def _promised(tensor: TensorSpec, recipe: Recipe, pictures: frozenset[str]) -> str:
+    if tensor.name not in pictures:
+        return f"{recipe.dtype} {tensor.shape}"
+    _, channels, height, width = tensor.shape
+    return f"{'RGB' if channels == 3 else 'GRAYSCALE'} image {width}x{height}"

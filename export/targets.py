@@ -1,0 +1,98 @@
+"""The formats that programs are exported to."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from export.mlpackage import IMAGE_SUFFIX, images
+from tiers.errors import UnknownFormatError
+
+if TYPE_CHECKING:  # a list of the formats needs no torch
+    from export.program import Captured
+
+Notes: TypeAlias = Mapping[str, object]
+Export: TypeAlias = Callable[["Captured", Path, Mapping[str, str]], Notes]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """One format.
+
+    Attributes:
+        name: What ``--format`` takes.
+        suffix: Of the artifact's file or folder.
+        runtime: Name of the runtime that runs it.
+        export: Writes a captured program with metadata to a path, whole or not at all, and returns
+            what the manifest says about it beyond its contract, ``minimum_runtime`` always.
+    """
+
+    name: str
+    suffix: str
+    runtime: str
+    export: Export
+
+
+def _onnx(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
+    from export.to_onnx import OPSET, to_onnx
+
+    to_onnx(captured, path, metadata)
+    # the first that reads IR version 10: onnxruntime.ai/docs/reference/compatibility.html
+    return {"opset": OPSET, "minimum_runtime": "ONNX Runtime 1.18"}
+
+
+def _coreml(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
+    from export.to_coreml import to_coreml
+
+    to_coreml(captured, path, metadata)
+    return {"minimum_runtime": "iOS 16"}
+
+
+def _coreml_image(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
+    from export.to_coreml import to_coreml_image
+
+    to_coreml_image(captured, path, metadata)
+    return {"minimum_runtime": "iOS 16", "images": sorted(images(captured.contract))}
+
+
+def _executorch(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
+    from export.to_executorch import to_executorch
+
+    lowered = to_executorch(captured, path, metadata)
+    return {
+        "minimum_runtime": "ExecuTorch 1.5",
+        "delegates": lowered.delegates,
+        "outside": dict(lowered.outside),
+    }
+
+
+TARGETS: Mapping[str, Target] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Target(name="onnx", suffix=".onnx", runtime="onnxruntime", export=_onnx),
+            Target(name="coreml", suffix=".mlpackage", runtime="coreml", export=_coreml),
+            Target(
+                name="coreml-image",
+                suffix=IMAGE_SUFFIX,
+                runtime="coreml",
+                export=_coreml_image,
+            ),
+            Target(name="executorch", suffix=".pte", runtime="executorch", export=_executorch),
+        )
+    }
+)
+
+
+def target(name: str) -> Target:
+    """Return one format.
+
+    Raises:
+        UnknownFormatError: If there is no such format; the message lists those there are.
+    """
+    try:
+        return TARGETS[name]
+    except KeyError:
+        msg = f"no format {name!r}; there are {', '.join(TARGETS)}"
+        raise UnknownFormatError(msg) from None

@@ -1,0 +1,77 @@
+"""What a measurement was taken on, and the cores it is held to."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = ("torch", "onnxruntime", "executorch", "coremltools", "numpy")
+_OWN_TASKS = Path("/proc/self/task")
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def host_facts() -> dict[str, str | int]:
+    """Return processor, usable cores, operating system, Python and the runtimes' versions."""
+    facts: dict[str, str | int] = {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count() or 1,
+        "os": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            facts[package] = metadata.version(package)
+    return facts
+
+
+@contextlib.contextmanager
+def pinned(threads: int) -> Iterator[tuple[int, ...] | None]:
+    """Hold every thread of this process to ``threads`` cores inside the block.
+
+    The highest-numbered allowed cores are taken: interrupts tend to land on the lowest.
+
+    Args:
+        threads: Number of cores; all allowed ones if there are fewer.
+
+    Yields:
+        The cores, or ``None`` where the operating system has no affinity to set.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield None
+        return
+    before = _affinities()
+    cores = sorted(os.sched_getaffinity(0))[-threads:]
+    try:
+        for task in before:
+            _set_affinity(task, set(cores))
+        yield tuple(cores)
+    finally:
+        allowed = before.get(os.getpid(), set(cores))
+        for task in _affinities():
+            _set_affinity(task, before.get(task, allowed))
+
+
+def _affinities() -> dict[int, set[int]]:
+    """Return the cores of each thread; a runtime's pool is older than the measurement."""
+    affinities = {}
+    for task in _OWN_TASKS.iterdir():
+        with contextlib.suppress(ProcessLookupError):  # the thread has ended meanwhile
+            affinities[int(task.name)] = os.sched_getaffinity(int(task.name))
+    return affinities
+
+
+def _set_affinity(task: int, cores: set[int]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.sched_setaffinity(task, cores)
+
+
+def _cpu_model() -> str:
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

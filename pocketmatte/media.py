@@ -1,0 +1,240 @@
+"""Read moving pictures: a video file, a single picture, or a folder of pictures."""
+
+import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from pocketmatte.pictures import (
+    PICTURE_SUFFIXES,
+    UInt8Array,
+    check_file,
+    is_picture,
+    over_black,
+    picture_size_hw,
+    read_picture,
+)
+from tiers.errors import MediaError
+
+STILL_RATE = Fraction(30)  # frames a second of pictures, which carry no rate of their own
+
+# FFmpeg's names of the containers that hold pictures themselves. A playlist is left out: it makes
+# FFmpeg open whatever it names, the network included, and waits 100 s where it names nothing. So
+# is plain text, which FFmpeg draws as a terminal.
+_CONTAINERS = (
+    "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg,yuv4mpegpipe"
+)
+
+
+class FrameSource(Protocol):
+    """Frames of one size, read one at a time; iterating again starts over.
+
+    Iterating gives ``(H, W, 3)`` uint8 RGB frames, ``(H, W) = size_hw``. The file is open only
+    while an iteration runs, and no more than the frames a decoder holds back are in memory.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file or folder."""
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels, orientation metadata applied."""
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second; the average where a video's rate varies."""
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames as the container declares it; ``None`` where it does not."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the latest iteration met damage and gave only the frames before it."""
+
+    def __iter__(self) -> Iterator[UInt8Array]:
+        """Start at the first frame."""
+
+
+def open_frames(source: Path) -> FrameSource:
+    """Open a video file, a single picture, or a folder of pictures sorted by name.
+
+    A file is a picture when its suffix is one of ``PICTURE_SUFFIXES``, and a video otherwise.
+    Pictures and frames with an alpha channel are laid over black; the second stream in which
+    WebM keeps its alpha is not read. Pixels are taken as square.
+
+    Args:
+        source: The file or folder.
+
+    Raises:
+        MediaError: If there is nothing to read, or nothing that can be read.
+    """
+    if source.is_dir():
+        return _open_folder(source)
+    if is_picture(source):
+        return PictureSource(path=source, size_hw=picture_size_hw(source), pictures=(source,))
+    return _open_video(source)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PictureSource:
+    """Pictures of one size as frames; see ``FrameSource``.
+
+    Attributes:
+        path: The picture, or the folder of pictures.
+        size_hw: Height and width of every picture, in pixels.
+        pictures: The files in order.
+        rate: Frames a second.
+        truncated: Always false: a damaged picture is an error.
+    """
+
+    path: Path
+    size_hw: tuple[int, int]
+    pictures: tuple[Path, ...]
+    rate: Fraction = STILL_RATE
+    truncated: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of pictures."""
+        return len(self.pictures)
+
+    def __iter__(self) -> Iterator[UInt8Array]:
+        for picture in self.pictures:
+            yield read_picture(picture)
+
+
+@dataclasses.dataclass(kw_only=True, slots=True)
+class VideoSource:
+    """Frames of a video file; see ``FrameSource``.
+
+    A video that breaks off is read up to the damage and then marked as ``truncated``: at an
+    unreadable packet, or when fewer frames came than the container declared. Containers that
+    declare no count (Matroska, WebM) can end early without a trace.
+
+    Attributes:
+        path: The file.
+        size_hw: Height and width in pixels, orientation metadata applied.
+        rate: Average frames a second.
+        count: Number of frames that the container declares, if it does.
+        truncated: Whether the latest iteration met damage.
+    """
+
+    path: Path
+    size_hw: tuple[int, int]
+    rate: Fraction
+    count: int | None
+    truncated: bool = False
+
+    def __iter__(self) -> Iterator[UInt8Array]:
+        self.truncated = False
+        given = 0
+        with _open_container(self.path) as container:
+            try:
+                for frame in container.decode(_video_stream(container, self.path)):
+                    rgb = _upright_rgb(frame)
+                    if rgb.shape[:2] != self.size_hw:
+                        raise _size_changed(self.path, given, rgb.shape[:2], self.size_hw)
+                    yield rgb
+                    given += 1
+            except av.FFmpegError:
+                self.truncated = True
+        self.truncated |= self.count is not None and given < self.count
+        if given == 0:
+            raise _no_frames(self.path)
+
+
+def _open_folder(folder: Path) -> PictureSource:
+    try:
+        pictures = tuple(sorted(path for path in folder.iterdir() if is_picture(path)))
+    except OSError as error:
+        msg = f"{folder}: the folder cannot be listed ({error.strerror}); check its permissions"
+        raise MediaError(msg) from error
+    if not pictures:
+        suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
+        msg = f"{folder}: the folder holds no pictures; put {suffixes} files directly into it"
+        raise MediaError(msg)
+    size_hw = picture_size_hw(pictures[0])
+    for index, picture in enumerate(pictures):
+        if (other_hw := picture_size_hw(picture)) != size_hw:
+            raise _size_changed(picture, index, other_hw, size_hw)
+    return PictureSource(path=folder, size_hw=size_hw, pictures=pictures)
+
+
+def _open_video(path: Path) -> VideoSource:
+    with _open_container(path) as container:
+        stream = _video_stream(container, path)
+        try:
+            first = next(container.decode(stream), None)
+        except av.FFmpegError as error:
+            raise _no_frames(path) from error
+        if first is None:
+            raise _no_frames(path)
+        height, width, _ = _upright_rgb(first).shape
+        rate = stream.average_rate or stream.guessed_rate or STILL_RATE
+        return VideoSource(
+            path=path, size_hw=(height, width), rate=rate, count=stream.frames or None
+        )
+
+
+def _open_container(path: Path) -> InputContainer:
+    check_file(path)
+    try:
+        # An absolute path, because FFmpeg takes `http:...` and `concat:...` for addresses.
+        return av.open(
+            str(path.absolute()),
+            options={"format_whitelist": _CONTAINERS},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError) as error:
+        msg = (
+            f"{path}: is no readable video ({error.strerror}); give an intact video file,"
+            " a picture or a folder of pictures"
+        )
+        raise MediaError(msg) from error
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    if not container.streams.video:
+        msg = f"{path}: has no video stream; give a file with pictures in it"
+        raise MediaError(msg)
+    return container.streams.video[0]
+
+
+def _upright_rgb(frame: av.VideoFrame) -> UInt8Array:
+    """Convert to ``(H, W, 3)`` RGB and apply the display matrix."""
+    see_through = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+    if see_through:
+        rgb = over_black(frame.to_ndarray(format="rgba").astype(np.uint8, copy=False))
+    else:
+        rgb = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return rgb
+    # ISO/IEC 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y, stored as a b u c d v x y w. Only
+    # quarter turns and mirrors occur; another angle is shown at the nearest quarter turn.
+    a, b, _, c, d = np.frombuffer(cast("bytes", matrix), dtype=np.int32)[:5]
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _size_changed(
+    path: Path, index: int, found_hw: tuple[int, ...], first_hw: tuple[int, int]
+) -> MediaError:
+    height, width = found_hw
+    return MediaError(
+        f"{path}: frame {index} is {width}x{height} but frame 0 is {first_hw[1]}x{first_hw[0]};"
+        " give frames of one size"
+    )
+
+
+def _no_frames(path: Path) -> MediaError:
+    return MediaError(f"{path}: no frame of the video can be decoded; give an intact video file")

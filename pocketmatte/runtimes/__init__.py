@@ -1,0 +1,1 @@
+"""One protocol for every runtime that executes a program; the table is in ``table``."""

@@ -1,0 +1,179 @@
+"""Cutouts: foregrounds lifted from their pictures, as straight colour and alpha."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from skimage import filters, measure, morphology
+
+from tiers.errors import MediaError
+
+Picture = NDArray[np.uint8]
+FloatArray = NDArray[np.float32]
+
+# Cutouts are kept no taller and no wider than this: training frames are smaller.
+MAX_SIDE_PX = 448
+
+# Opaque enough for its colour to be the foreground's own.
+_OPAQUE = 0.97
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Cutout:
+    """A still or short sequence.
+
+    Attributes:
+        pixels: ``(T, H, W, 4)`` uint8, straight RGB and alpha, cropped to what is visible.
+        cut: Sides on which the edge of the source cuts the foreground, in alphabetical order.
+    """
+
+    pixels: Picture
+    cut: tuple[str, ...]
+
+
+def read_picture(path: Path, mode: str) -> Picture:
+    """A picture as ``(H, W, 3)`` (mode ``RGB``) or ``(H, W)`` (mode ``L``) uint8.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert(mode))
+    except (OSError, UnidentifiedImageError) as error:
+        msg = f"cannot read {path.name}: {error}; give a JPEG or PNG picture"
+        raise MediaError(msg) from error
+
+
+def extended(colour: FloatArray, known: FloatArray) -> FloatArray:
+    """Carry colours from where they are known to everywhere else.
+
+    Normalised convolution at growing scales: each pixel takes the mean of the known colours at the
+    smallest scale that reaches it.
+
+    Args:
+        colour: ``(H, W, 3)``.
+        known: ``(H, W)`` weights in 0..1.
+
+    Returns:
+        ``(H, W, 3)``, equal to ``colour`` where ``known`` is 1.
+    """
+    result = colour * known[..., None]
+    covered = known.copy()
+    sigma = 1.5
+    while sigma < max(known.shape):
+        weight = filters.gaussian(known, sigma)
+        spread = filters.gaussian(colour * known[..., None], sigma, channel_axis=-1)
+        spread /= np.maximum(weight, 1e-6)[..., None]
+        gain = np.clip(weight * 20.0, 0.0, 1.0) * (1.0 - covered)
+        result += gain[..., None] * spread
+        covered += gain
+        sigma *= 2.0
+    return np.asarray(result / np.maximum(covered, 1e-6)[..., None], np.float32)
+
+
+def straight_colour(picture: Picture, alpha: FloatArray) -> Picture:
+    """Estimate the foreground's own colour, also under its soft edge.
+
+    The compositing equation ``C = F a + B (1 - a)`` is solved with a background ``B`` carried over
+    from where alpha is 0; the less opaque a pixel, the more its colour comes from the opaque ones
+    nearby instead. So nothing of the old background is left at the edge.
+
+    Args:
+        picture: ``(H, W, 3)`` uint8.
+        alpha: ``(H, W)`` in 0..1.
+
+    Returns:
+        ``(H, W, 3)`` uint8.
+    """
+    colour = picture.astype(np.float32) / 255.0
+    from_opaque = extended(colour, (alpha > _OPAQUE).astype(np.float32))
+    background = extended(colour, (alpha < 1.0 - _OPAQUE).astype(np.float32))
+    opacity = alpha[..., None]
+    solved = (colour - background * (1.0 - opacity)) / np.maximum(opacity, 0.1)
+    trust = np.clip((opacity - 0.3) / 0.6, 0.0, 1.0)
+    result = from_opaque + trust * (np.clip(solved, 0.0, 1.0) - from_opaque)
+    return np.asarray(np.rint(np.clip(result, 0.0, 1.0) * 255.0), np.uint8)
+
+
+def guided(alpha: FloatArray, picture: Picture, radius: int, epsilon: float = 1e-4) -> FloatArray:
+    """Fit a coarse alpha to the picture's edges (grey guided filter, He et al., 2010)."""
+    guide = picture.astype(np.float32).mean(-1) / 255.0
+    size = 2 * radius + 1
+
+    def mean(values: FloatArray) -> FloatArray:
+        padded = np.pad(values, radius + 1, "edge")[:-1, :-1].astype(np.float64)
+        table = padded.cumsum(0).cumsum(1)
+        total = table[size:, size:] - table[:-size, size:] - table[size:, :-size]
+        return np.asarray((total + table[:-size, :-size]) / size**2, np.float32)
+
+    mean_guide, mean_alpha = mean(guide), mean(alpha)
+    slope = (mean(guide * alpha) - mean_guide * mean_alpha) / (
+        mean(guide * guide) - mean_guide**2 + epsilon
+    )
+    fitted = mean(slope) * guide + mean(mean_alpha - slope * mean_guide)
+    return np.clip(fitted, 0.0, 1.0)
+
+
+def components(mask: NDArray[np.bool_], min_share: float) -> list[NDArray[np.bool_]]:
+    """The connected parts that fill at least ``min_share`` of the picture, largest first."""
+    labels = measure.label(mask, connectivity=1)
+    areas = np.bincount(labels.ravel())[1:]
+    wanted = [i for i in np.argsort(-areas) if areas[i] >= min_share * mask.size]
+    return [labels == i + 1 for i in wanted]
+
+
+def without_holes(mask: NDArray[np.bool_], max_share: float) -> NDArray[np.bool_]:
+    """Fill holes smaller than ``max_share`` of the picture."""
+    return np.asarray(morphology.remove_small_holes(mask, max_size=int(max_share * mask.size)))
+
+
+def make_cutout(pictures: list[Picture], alphas: list[FloatArray]) -> Cutout | None:
+    """Lift a foreground out of its frames.
+
+    Args:
+        pictures: ``(H, W, 3)`` uint8 each.
+        alphas: ``(H, W)`` in 0..1 each.
+
+    Returns:
+        The cutout, no side longer than `MAX_SIDE_PX`, or None if alpha is empty.
+    """
+    seen = np.max(alphas, 0) > 0.02
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    if not len(rows):
+        return None
+    # A margin, so that the background's colour is known on all sides.
+    margin = 16
+    area = (
+        slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
+        slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
+    )
+    frames = []
+    for picture, alpha in zip(pictures, alphas, strict=True):
+        part_hw = picture[area].shape[:2]
+        scale = min(MAX_SIDE_PX / max(part_hw), 1.0)
+        size = round(part_hw[1] * scale), round(part_hw[0] * scale)
+        small = np.asarray(Image.fromarray(picture[area]).resize(size, Image.Resampling.BOX))
+        coverage = Image.fromarray(alpha[area].astype(np.float32))
+        opacity = np.clip(np.asarray(coverage.resize(size, Image.Resampling.BOX)), 0.0, 1.0)
+        eight_bit = np.rint(opacity * 255.0).astype(np.uint8)
+        frames.append(np.dstack((straight_colour(small, opacity), eight_bit)))
+    return Cutout(pixels=_trimmed(np.stack(frames)), cut=_cut_sides(np.max(alphas, 0)))
+
+
+def _trimmed(pixels: Picture) -> Picture:
+    seen = pixels[..., 3].max(0) > 4
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    return np.ascontiguousarray(pixels[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def _cut_sides(alpha: FloatArray) -> tuple[str, ...]:
+    edges = {
+        "bottom": alpha[-3:].max(0),
+        "left": alpha[:, :3].max(1),
+        "right": alpha[:, -3:].max(1),
+        "top": alpha[:3].max(0),
+    }
+    return tuple(side for side, edge in edges.items() if np.count_nonzero(edge > 0.3) > 3)

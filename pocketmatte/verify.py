@@ -1,0 +1,247 @@
+"""Prove a bundle: every file is the one that was built and computes what PyTorch computes."""
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from export.artifact import inside, sha256_of
+from export.manifest import Artifact, Manifest, read_manifest
+from export.mlpackage import check_mlpackage
+from export.recipe import recipe as recipe_of
+from export.targets import target
+from pocketmatte.bundle import bundle_weights
+from pocketmatte.parity import Parity, compare_all, standard_frames
+from pocketmatte.runtimes.protocol import FloatArray, Session
+from pocketmatte.runtimes.table import runtime
+from pocketmatte.runtimes.torch_eager import TorchSession
+from tiers.contract import ProgramContract, contracts
+from tiers.errors import BundleError, PocketMatteError
+from tiers.ladder import tier as tier_of
+from tiers.networks import programs
+from tiers.spec import TierSpec
+from tiers.weights import network_of
+
+# Programs that XNNPACK takes whole; design: as few delegates as the mathematics allows.
+_WHOLE_DELEGATE = frozenset({"rvm"})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What was found of one artifact.
+
+    Attributes:
+        path: Inside the bundle.
+        sha256: Of the file that was judged, as the manifest has it.
+        status: ``proven`` against PyTorch, ``checked`` in structure only because this machine
+            cannot run it, or ``failed``.
+        reasons: Why it failed, or why it could not be run.
+        parity: The measured differences, where it ran.
+    """
+
+    path: str
+    sha256: str
+    status: Literal["proven", "checked", "failed"]
+    reasons: tuple[str, ...] = ()
+    parity: Parity | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The artifacts that compute one program of one tier, and what they are compared with."""
+
+    spec: TierSpec
+    contract: ProgramContract
+    reference: TorchSession
+    artifacts: tuple[Artifact, ...]
+
+
+def verify(
+    root: Path,
+    *,
+    frames: int,
+    threads: int,
+    on_frame: Callable[[str], None] = lambda _: None,
+) -> Iterator[Verdict]:
+    """Judge every artifact of the bundle ``root``, tier by tier.
+
+    Args:
+        root: The bundle.
+        frames: Recurrent frames compared; drift is judged from 50 on.
+        threads: Of every runtime.
+        on_frame: Called with the tier before each compared frame.
+
+    Raises:
+        BundleError: If there is no manifest, or it is broken or empty.
+    """
+    manifest = read_manifest(root)
+    if not manifest.artifacts:
+        msg = f"{root} holds no artifact; run pocketmatte build first"
+        raise BundleError(msg)
+    broken = {entry.path: _integrity(root, entry) for entry in manifest.artifacts}
+    for entry in manifest.artifacts:
+        if reason := broken[entry.path]:
+            yield _failed(entry, reason)
+    whole = [entry for entry in manifest.artifacts if not broken[entry.path]]
+    for same in _same_program(whole):
+        try:
+            group = open_group(root, manifest, same, threads)
+        except PocketMatteError as error:
+            yield from (_failed(entry, str(error)) for entry in same)
+            continue
+        yield from _judge(root, group, frames, threads, on_frame)
+
+
+def groups(root: Path, manifest: Manifest, threads: int) -> Iterator[Group]:
+    """Yield the bundle's artifacts by tier and program, each with its PyTorch reference."""
+    for same in _same_program(manifest.artifacts):
+        yield open_group(root, manifest, same, threads)
+
+
+def open_group(
+    root: Path, manifest: Manifest, artifacts: Sequence[Artifact], threads: int
+) -> Group:
+    """Build the PyTorch program that ``artifacts`` were exported from.
+
+    Raises:
+        BundleError: If the manifest's contract is not the tier's, or the weights are missing.
+        CheckpointError: If the weights are corrupt.
+        UsageError: If the bundle names a network or tier that this version does not have.
+    """
+    first = artifacts[0]
+    spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
+    contract = next((c for c in contracts(spec) if c.name == first.program), None)
+    names = [tensor.name for tensor in contract.inputs] if contract else []
+    if contract is None or names != [tensor.name for tensor in first.inputs]:
+        msg = f"{first.path} has the contract of another version; build it again"
+        raise BundleError(msg)
+    entry = next((w for w in manifest.weights if w.digest == first.weights_digest), None)
+    if entry is None:
+        msg = f"{first.path} names weights that the manifest does not list; build it again"
+        raise BundleError(msg)
+    network = network_of(spec, bundle_weights(root, entry, spec))
+    program = programs(network, spec)[first.program]
+    return Group(
+        spec=spec,
+        contract=contract,
+        reference=TorchSession(program, contract, threads),
+        artifacts=tuple(artifacts),
+    )
+
+
+def runnable(artifact: Artifact) -> str | None:
+    """Return why this machine cannot run the artifact, or ``None`` if it can."""
+    return runtime(target(artifact.format).runtime).unavailable()
+
+
+def open_session(
+    root: Path, artifact: Artifact, contract: ProgramContract, threads: int
+) -> Session:
+    """Load one artifact in the runtime of its format.
+
+    Raises:
+        BundleError: If the runtime refuses the file.
+    """
+    chosen = runtime(target(artifact.format).runtime)
+    return chosen.load(inside(root, artifact.path), contract, threads=threads)
+
+
+def _judge(
+    root: Path, group: Group, frames: int, threads: int, on_frame: Callable[[str], None]
+) -> Iterator[Verdict]:
+    reasons = {entry.path: _structure(root, entry, group.contract) for entry in group.artifacts}
+    sessions: dict[str, Session] = {}
+    with contextlib.ExitStack() as stack:
+        for entry in group.artifacts:
+            if reasons[entry.path] or runnable(entry):
+                continue
+            try:
+                session = open_session(root, entry, group.contract, threads)
+            except PocketMatteError as error:
+                reasons[entry.path] = (str(error),)
+                continue
+            stack.callback(session.close)
+            sessions[entry.path] = session
+        parities = _parities(group, sessions, frames, on_frame)
+    for entry in group.artifacts:
+        parity = parities.get(entry.path)
+        failures = (*reasons[entry.path], *(parity.failures if parity else ()))
+        missing = runnable(entry)
+        status: Literal["proven", "checked", "failed"] = "proven" if parity else "checked"
+        yield Verdict(
+            path=entry.path,
+            sha256=entry.sha256,
+            status="failed" if failures else status,
+            reasons=failures or ((missing,) if missing and not parity else ()),
+            parity=parity,
+        )
+
+
+def _parities(
+    group: Group,
+    sessions: Mapping[str, Session],
+    frames: int,
+    on_frame: Callable[[str], None],
+) -> dict[str, Parity]:
+    if not sessions:
+        return {}
+
+    def counted() -> Iterator[FloatArray]:
+        for frame in standard_frames(group.spec, frames):
+            on_frame(group.spec.name)
+            yield frame
+
+    recipes = {entry.path: entry.recipe for entry in group.artifacts if entry.path in sessions}
+    return compare_all(group.reference, sessions, group.contract, recipes, counted())
+
+
+def _integrity(root: Path, entry: Artifact) -> str | None:
+    """Return what is wrong with the file on disk, if anything."""
+    path = inside(root, entry.path)
+    if not path.exists():
+        return f"{entry.path} is missing from {root}; build it again"
+    try:
+        found = sha256_of(path)
+    except BundleError as error:
+        return str(error)
+    if found != entry.sha256:
+        return (
+            f"{entry.path} has sha256 {found[:12]}..., the manifest {entry.sha256[:12]}...: "
+            "it changed since it was built; build it again"
+        )
+    return None
+
+
+def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[str, ...]:
+    reasons = []
+    if entry.format.startswith("coreml"):
+        try:
+            check_mlpackage(inside(root, entry.path), contract, recipe_of(entry.recipe))
+        except BundleError as error:
+            reasons.append(str(error))
+    delegates, outside = entry.notes.get("delegates", 1), entry.notes.get("outside", {})
+    if entry.network in _WHOLE_DELEGATE and (delegates != 1 or outside):
+        reasons.append(f"{entry.path}: {delegates} delegates, outside them {outside}; limit 1, none")
+    return tuple(reasons)
+
+
+def _same_program(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
+    def key(entry: Artifact) -> tuple[str, str, str, str]:
+        return (entry.network, entry.tier, entry.program, entry.weights_digest)
+
+    for _, same in itertools.groupby(sorted(artifacts, key=key), key):
+        yield list(same)
+
+
+def _failed(entry: Artifact, reason: str) -> Verdict:
+    return Verdict(path=entry.path, sha256=entry.sha256, status="failed", reasons=(reason,))
+
+
+def one_thread_per_operator() -> None:
+    """Keep PyTorch's inter-operator pool at one thread, as the other runtimes have it."""
+    with contextlib.suppress(RuntimeError):  # already set in this process
+        torch.set_num_interop_threads(1)

@@ -1,0 +1,189 @@
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pocketmatte.parity import compare, compare_all, drift_ratio, standard_frames
+from pocketmatte.runtimes.protocol import FloatArray
+from pocketmatte.runtimes.torch_eager import TorchSession
+from pocketmatte.tolerances import DRIFT_FRAMES, LIMITS, limits
+from tiers.contract import ProgramContract, contracts
+from tiers.errors import CheckpointError, UnknownRecipeError
+from tiers.ladder import tier
+from tiers.networks.rvm import Rvm, programs
+
+Make = Callable[..., nn.Module]
+
+
+def _frames(count: int, value: float = 1.0) -> Iterator[FloatArray]:
+    for _ in range(count):
+        yield np.full((8, 16, 3), value, dtype=np.float32)
+
+
+class BrightRoot(nn.Module):
+    """NaN wherever the frame is darker than a half."""
+
+    def forward(self, frame: Tensor, r1: Tensor) -> tuple[Tensor, Tensor]:
+        return (frame[:, :1] - 0.5).sqrt(), r1 * 1.0
+
+
+def test_a_program_equals_itself_and_its_parity_is_plain_json(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    session = TorchSession(running(keep=0.9), running_contract, 1)
+    parity = compare(session, session, running_contract, "fp32", _frames(DRIFT_FRAMES))
+    assert parity.passed
+    assert parity.frames == DRIFT_FRAMES
+    assert parity.max_abs == {"alpha": 0.0, "r1_next": 0.0}
+    assert parity.psnr_db == {"alpha": None, "r1_next": None}
+    assert parity.drift == 0
+    low, high = parity.reference_range["alpha"]
+    assert (low, high) == pytest.approx((0.1, 1 - 0.9**DRIFT_FRAMES), abs=1e-5)
+    assert json.loads(json.dumps(dataclasses.asdict(parity)))["psnr_db"]["alpha"] is None
+
+
+def test_a_perturbed_weight_fails_fp32_and_says_by_how_much(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    reference = TorchSession(running(), running_contract, 1)
+    candidate = TorchSession(running(gain=0.99), running_contract, 1)
+    parity = compare(reference, candidate, running_contract, "fp32", _frames(3))
+    assert not parity.passed
+    assert parity.failures == (
+        "max abs of alpha is 1.0e-02; the limit is 5.0e-05",
+        "PSNR of alpha is 40.0 dB; the limit is 70.0 dB",
+        "max abs of r1_next is 1.0e-02; the limit is 5.0e-05",
+        "PSNR of r1_next is 40.0 dB; the limit is 70.0 dB",
+    )
+
+
+def test_fp16_judges_the_psnr_of_alpha_alone(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    reference = TorchSession(running(), running_contract, 1)
+    near, far = (TorchSession(running(gain=g), running_contract, 1) for g in (0.998, 0.99))
+    assert compare(reference, near, running_contract, "fp16", _frames(3)).passed
+    assert compare(reference, far, running_contract, "fp16", _frames(3)).failures == (
+        "PSNR of alpha is 40.0 dB; the limit is 50.0 dB",
+    )
+
+
+def test_one_perturbed_weight_of_a_tier_fails_fp32() -> None:
+    spec = tier("rvm", "t01")
+    (contract,) = contracts(spec)
+    torch.manual_seed(0)
+    network = Rvm(spec.shape)
+    # Weights as small as PyTorch draws them fade out on the way: unit gain keeps them alive.
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            nn.init.kaiming_normal_(parameter)
+    perturbed = Rvm(spec.shape)
+    perturbed.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        perturbed.get_parameter("decoder.decode4.gru.hh.0.weight")[0, 0, 1, 1] += 1
+    frame = next(standard_frames(spec, 1))
+    reference, candidate = (
+        TorchSession(programs(each, spec)["matte"], contract, 1) for each in (network, perturbed)
+    )
+    assert compare(reference, reference, contract, "fp32", [frame]).passed
+    parity = compare(reference, candidate, contract, "fp32", [frame])
+    largest = parity.max_abs["r4_next"]
+    assert f"max abs of r4_next is {largest:.1e}; the limit is 5.0e-05" in parity.failures
+
+
+def test_the_standard_frames_are_real_end_on_the_first_and_fit_the_tier() -> None:
+    spec = tier("rvm", "t01").oriented("portrait")
+    frames = list(standard_frames(spec, 5))
+    assert {frame.shape for frame in frames} == {(1, 3, *spec.output_hw)}
+    assert {frame.dtype for frame in frames} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(frames[0], frames[-1])
+    assert np.abs(frames[2] - frames[0]).mean() > 0.02
+    assert 0 <= frames[0].min() < frames[0].max() <= 1
+
+
+def test_a_leaking_state_fails_drift_though_every_frame_is_within_the_limits(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    reference = TorchSession(running(keep=0.98), running_contract, 1)
+    candidate = TorchSession(running(keep=0.98, leak=5e-7), running_contract, 1)
+    parity = compare(reference, candidate, running_contract, "fp32", _frames(60))
+    assert max(parity.max_abs.values()) < limits("fp32").max_abs  # type: ignore[operator]
+    assert parity.drift is not None
+    assert 10 < parity.drift < 13
+    assert parity.failures == (
+        f"alpha drifts by a factor of {parity.drift:.1f}; the limit is 2.0",
+    )
+
+
+def test_drift_is_not_judged_on_a_short_sequence(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    reference = TorchSession(running(keep=0.98), running_contract, 1)
+    candidate = TorchSession(running(keep=0.98, leak=5e-7), running_contract, 1)
+    frames = _frames(DRIFT_FRAMES - 1)
+    parity = compare(reference, candidate, running_contract, "fp32", frames)
+    assert parity.drift is None
+    assert parity.passed
+
+
+def test_rounding_noise_that_grows_below_the_floor_is_no_drift() -> None:
+    errors = [1e-8] * 30 + [1e-7] * 30
+    assert drift_ratio(errors, floor=1e-6) == pytest.approx(0.1)
+    assert drift_ratio(errors, floor=1e-9) == pytest.approx(10)
+
+
+def test_nan_is_a_failure_by_itself_and_names_the_frame(
+    running_contract: ProgramContract, running: Make
+) -> None:
+    reference = TorchSession(running(), running_contract, 1)
+    candidate = TorchSession(BrightRoot(), running_contract, 1)
+    frames = [*_frames(2, 0.9), *_frames(2, 0.1)]
+    parity = compare(reference, candidate, running_contract, "fp16", frames)
+    assert parity.failures == ("alpha holds NaN or infinity in frame 2",)
+    assert parity.frames == 3
+
+
+def test_a_reference_that_gives_nan_is_refused(
+    running_contract: ProgramContract, running: Make
+) -> None:
+    reference = TorchSession(BrightRoot(), running_contract, 1)
+    candidate = TorchSession(running(), running_contract, 1)
+    with pytest.raises(CheckpointError, match="PyTorch gives NaN or infinity in alpha of frame 0"):
+        compare(reference, candidate, running_contract, "fp32", _frames(1, 0.1))
+
+
+def test_candidates_feed_back_their_own_states_and_are_told_apart(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    reference = TorchSession(running(keep=0.5), running_contract, 1)
+    candidates = {
+        "same": TorchSession(running(keep=0.5), running_contract, 1),
+        "leaks": TorchSession(running(keep=0.5, leak=0.1), running_contract, 1),
+    }
+    names = {"same": "fp32", "leaks": "fp16"}
+    parities = compare_all(reference, candidates, running_contract, names, _frames(20))
+    assert parities["same"].passed
+    assert parities["leaks"].recipe == "fp16"
+    # a leak of 0.1 a frame adds up to 0.1 / (1 - keep)
+    assert parities["leaks"].max_abs["r1_next"] == pytest.approx(0.2, abs=1e-5)
+
+
+def test_no_frames_are_refused(running: Make, running_contract: ProgramContract) -> None:
+    session = TorchSession(running(), running_contract, 1)
+    with pytest.raises(ValueError, match="no frames to compare; give at least one"):
+        compare(session, session, running_contract, "fp32", [])
+
+
+def test_a_recipe_without_limits_is_refused_and_the_others_listed() -> None:
+    with pytest.raises(UnknownRecipeError, match=r"no limits for recipe 'int3'; there are fp32"):
+        limits("int3")
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_drift_floor_lies_far_below_what_the_psnr_allows(name: str) -> None:
+    held_to = limits(name)
+    assert held_to.drift_floor < 10 ** (-held_to.psnr_db / 20) / 10

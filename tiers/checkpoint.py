@@ -1,0 +1,130 @@
+"""Read and write weight files: safetensors of ours, PyTorch files of others.
+
+A file from elsewhere is hostile until proven otherwise: a pickle is read with ``weights_only``,
+and every tensor must be finite.
+"""
+
+import hashlib
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from tiers.errors import CheckpointError
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises:
+        CheckpointError: If the file is missing, truncated, or holds values that are not finite.
+    """
+    _require_file(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+        tensors = safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        msg = f"{path} is no whole safetensors file ({_first_line(error)}); fetch it again"
+        raise CheckpointError(msg) from error
+    require_finite(path, tensors)
+    return tensors, metadata
+
+
+def read_pytorch(path: Path) -> dict[str, Tensor]:
+    """Return the state dict of a PyTorch file without running anything it holds.
+
+    Raises:
+        CheckpointError: If the file is missing, truncated, holds code or anything but tensors, or
+            values that are not finite.
+    """
+    _require_file(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        msg = (
+            f"{path} holds more than tensors and was not opened ({_first_line(error)}); "
+            "save its state dict alone: torch.save(model.state_dict(), FILE)"
+        )
+        raise CheckpointError(msg) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        msg = f"{path} is no whole PyTorch file ({_first_line(error)}); fetch it again"
+        raise CheckpointError(msg) from error
+    if not isinstance(content, Mapping) or not content:
+        msg = f"{path} holds a {type(content).__name__}, not a state dict of named tensors"
+        raise CheckpointError(msg)
+    strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
+    if strange:
+        msg = (
+            f"{path} is no state dict: {', '.join(strange[:5])} hold no tensors; "
+            "save the state dict alone: torch.save(model.state_dict(), FILE)"
+        )
+        raise CheckpointError(msg)
+    tensors = {str(key): value for key, value in content.items()}
+    require_finite(path, tensors)
+    return tensors
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> None:
+    """Write a safetensors file whole or not at all.
+
+    Raises:
+        CheckpointError: If the disk refuses it.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_file(
+            {key: value.contiguous() for key, value in tensors.items()}, partial, dict(metadata)
+        )
+        os.replace(partial, path)  # noqa: PTH105  the pair with the unlink below reads as one
+    except (OSError, safetensors.SafetensorError) as error:
+        msg = f"could not write {path} ({_first_line(error)}); free some space or choose another"
+        raise CheckpointError(msg) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def require_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that hold NaN or infinity.
+
+    Raises:
+        CheckpointError: Naming the first few tensors.
+    """
+    broken = [
+        key
+        for key, value in tensors.items()
+        if value.is_floating_point() and not bool(torch.isfinite(value).all())
+    ]
+    if broken:
+        msg = f"{path} holds values that are not finite in {', '.join(broken[:5])}; train it again"
+        raise CheckpointError(msg)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of names, types, shapes and values, whatever file they came in."""
+    total = hashlib.sha256()
+    for key in sorted(tensors):
+        value = tensors[key].detach().contiguous().cpu()
+        total.update(f"{key}:{value.dtype}:{tuple(value.shape)};".encode())
+        total.update(value.view(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        msg = f"no weight file {path}; check the path"
+        raise CheckpointError(msg)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:160]

@@ -1,0 +1,177 @@
+"""From a weight file to a network: whole, or sliced from an elastic checkpoint.
+
+An elastic checkpoint holds one set of full-width convolution weights under ``shared.`` and, for
+each trained tier, its own BatchNorm tensors under ``t01.`` ... ``t08.``; a tier's network is a
+slice of it. Any other file holds the state dict of one architecture.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tiers.blocks.elastic import slice_plan, take
+from tiers.checkpoint import digest, read_safetensors
+from tiers.errors import CheckpointError
+from tiers.ladder import ladder, tier
+from tiers.networks import build
+from tiers.official import differences, expected_shapes
+from tiers.spec import TierSpec
+
+ELASTIC_FORMAT = "pocketmatte.elastic/1"
+PLAIN_FORMAT = "pocketmatte.plain/1"
+_SEED = 20210711  # of untrained weights; any number would do, a fixed one makes builds repeat
+_GAIN = (
+    1.5  # variance kept by an untrained layer: signals reach the output without overflowing fp16
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Tensors with what is known of them.
+
+    Attributes:
+        network: The network they belong to.
+        tensors: As stored.
+        metadata: Of the file: format, origin, licence.
+        sha256: Of names, shapes and values, see ``tiers.checkpoint.digest``.
+    """
+
+    network: str
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+    sha256: str
+
+    @property
+    def origin(self) -> str:
+        """One phrase for people and the manifest."""
+        return self.metadata.get("origin", "unknown")
+
+    @property
+    def licence(self) -> str:
+        """Licence of the weights, ``unknown`` where the file does not say."""
+        return self.metadata.get("licence", "unknown")
+
+
+def shipped_path(network: str) -> Path:
+    """Return where the checkpoint that comes with the package lies."""
+    return Path(str(resources.files("tiers") / "checkpoints" / f"{network}.safetensors"))
+
+
+def load(path: Path, network: str) -> Weights:
+    """Read a weight file of ours.
+
+    Raises:
+        CheckpointError: If it is corrupt, or of another network; an official file in PyTorch's
+            format is refused with the command that imports it.
+    """
+    if path.suffix in {".pth", ".pt", ".ckpt"}:
+        command = f"pocketmatte import {network} {path} --out FILE.safetensors"
+        msg = f"{path} is a PyTorch file; first run: {command}"
+        raise CheckpointError(msg)
+    tensors, metadata = read_safetensors(path)
+    if metadata.get("network", network) != network:
+        msg = f"{path} holds weights of {metadata['network']}, not of {network}"
+        raise CheckpointError(msg)
+    return Weights(network=network, tensors=tensors, metadata=metadata, sha256=digest(tensors))
+
+
+def untrained(spec: TierSpec) -> Weights:
+    """Return seeded initial weights: good for proving a file's numbers, not for matting."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        network = build(spec)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                fan_in = module.weight[0].numel()
+                nn.init.normal_(module.weight, std=(_GAIN / fan_in) ** 0.5)
+        tensors = network.state_dict()
+    metadata = {
+        "format": PLAIN_FORMAT,
+        "network": spec.network,
+        "origin": "untrained: seeded initial weights, no matting quality",
+        "licence": "Apache-2.0",
+    }
+    return Weights(network=spec.network, tensors=tensors, metadata=metadata, sha256=digest(tensors))
+
+
+def default(spec: TierSpec) -> Weights:
+    """Return the shipped weights where they reach ``spec``, seeded initial ones elsewhere."""
+    path = shipped_path(spec.network)
+    if spec.weights_of is None or not path.is_file():
+        return untrained(spec)
+    return load(path, spec.network)
+
+
+def network_of(spec: TierSpec, weights: Weights) -> nn.Module:
+    """Build the network of ``spec`` with ``weights``, in evaluation mode.
+
+    Raises:
+        CheckpointError: If the weights do not fit the tier; the message says which they fit or
+            lists the missing and unexpected keys.
+    """
+    network = build(spec).eval()
+    if weights.metadata.get("format") == ELASTIC_FORMAT:
+        state = sliced(spec, network, weights)
+    else:
+        state = {key: value.float() if value.is_floating_point() else value
+                 for key, value in weights.tensors.items()}  # fmt: skip
+    wrong = differences(expected_shapes(network), state)
+    if wrong:
+        msg = _misfit(spec, weights, wrong)
+        raise CheckpointError(msg)
+    network.load_state_dict(state, strict=False)  # strict but for BatchNorm's step counters
+    return network.requires_grad_(requires_grad=False)
+
+
+def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Tensor]:
+    """Return the state dict of ``spec`` cut from an elastic checkpoint, as fp32.
+
+    Raises:
+        CheckpointError: If the checkpoint does not reach the tier.
+    """
+    source = spec.weights_of
+    own = f"{source}."
+    if source is None or not any(key.startswith(own) for key in weights.tensors):
+        reached = sorted({key.split(".")[0] for key in weights.tensors} - {"shared"})
+        msg = (
+            f"the elastic checkpoint reaches {', '.join(reached)}, not {spec.name}; "
+            f"give weights of its own architecture ({spec.shape.backbone})"
+        )
+        raise CheckpointError(msg)
+    with torch.device("meta"):
+        whole = build(tier(spec.network, full_tier(spec.network)))
+    plan = slice_plan(whole, network)
+    state = {
+        key.removeprefix(own): value
+        for key, value in weights.tensors.items()
+        if key.startswith(own)
+    }
+    for key, index in plan.items():
+        shared = weights.tensors.get(f"shared.{key}")
+        if shared is not None:
+            state[key] = take(shared, index).clone()
+    return {key: value.float() if value.is_floating_point() else value
+            for key, value in state.items()}  # fmt: skip
+
+
+def full_tier(network: str) -> str:
+    """Return the row whose shape is the elastic network at full width and depth."""
+    rows = [spec for spec in ladder(network).values() if spec.weights_of == spec.name]
+    return rows[-1].name
+
+
+def _misfit(spec: TierSpec, weights: Weights, wrong: list[str]) -> str:
+    fits = []
+    for row in ladder(spec.network).values():
+        with torch.device("meta"):
+            expected = expected_shapes(build(row))
+        if not differences(expected, weights.tensors):
+            fits.append(row.name)
+    if fits:
+        return f"these weights fit {', '.join(fits)}, not {spec.name}; choose one of those tiers"
+    rest = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+    return f"these weights are of no tier of {spec.network}: {'; '.join(wrong[:8])}{rest}"
