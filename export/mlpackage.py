@@ -99,7 +99,8 @@ def _read(path: Path) -> Any:
             spec = ct.utils.load_spec(str(path))
             if spec.WhichOneof("Type") == "mlProgram":
                 load(spec, spec.specificationVersion, str(weights))  # infers every type again
-        except (DecodeError, OSError, RuntimeError, ValueError) as error:
+        except (AttributeError, DecodeError, OSError, RuntimeError, ValueError) as error:
+            # AttributeError: coremltools does not check that the root model is among the items
             reason = str(error).partition("\n")[0]
             msg = f"{path}: not a Core ML package that can be read ({reason}); build it again"
             raise BundleError(msg) from error

@@ -117,6 +117,38 @@ def artifact_path(spec: TierSpec, program: str, recipe: str, form: str) -> str:
     return f"{spec.network}/{spec.name}/{program}-{recipe}{target(form).suffix}"
 
 
+def export_file(path: Path, request: Request) -> dict[str, object]:
+    """Write the one artifact of ``request`` to ``path`` and return what is known of it.
+
+    Raises:
+        CheckpointError: If the weights do not fit.
+        ExportError: If the format cannot hold the program.
+    """
+    from export.program import capture
+    from tiers.weights import network_of
+
+    (name,), (form,), (recipe,) = request.tiers, request.formats, request.recipes
+    spec = tier_of(request.network, name).oriented(request.orientation)
+    weights = _weights(spec, request)
+    (contract,) = contracts(spec)
+    captured = capture(network_of(spec, weights), spec, contract.name, recipe_of(recipe))
+    described = WeightsEntry(
+        path=None, network=weights.network, digest=weights.sha256, origin=weights.origin,
+        licence=weights.licence,
+    )  # fmt: skip
+    notes = target(form).export(
+        captured, path, file_metadata(spec, contract.name, recipe, form, described)
+    )
+    return {
+        "path": path,
+        "outcome": "built",
+        "sha256": sha256_of(path),
+        "size_bytes": size_bytes_of(path),
+        "notes": dict(notes),
+        "weights": described.origin,
+    }
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
     """One capture and the formats to write it in."""
@@ -224,7 +256,7 @@ def _run(job: _Job) -> list[tuple[Event, Artifact | None]]:
         path = job.out / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            notes = TARGETS[form].export(captured, path, file_metadata(job.spec, job, form))
+            notes = TARGETS[form].export(captured, path, _metadata(job, form))
         except PocketMatteError as error:
             event = Event(path=relative, outcome="failed", reason=str(error))
             results.append((event, None))
@@ -234,29 +266,30 @@ def _run(job: _Job) -> list[tuple[Event, Artifact | None]]:
     return results
 
 
-def file_metadata(spec: TierSpec, job: _Job, form: str) -> dict[str, str]:
+def file_metadata(
+    spec: TierSpec, program: str, recipe: str, form: str, weights: WeightsEntry
+) -> dict[str, str]:
     """Return what is written into the file itself."""
-    return {
-        "pocketmatte.network": spec.network,
-        "pocketmatte.tier": spec.name,
-        "pocketmatte.program": job.program,
-        "pocketmatte.recipe": job.recipe,
-        "pocketmatte.format": form,
-        "pocketmatte.frame_hw": "x".join(str(side) for side in spec.output_hw),
-        "pocketmatte.working_hw": "x".join(str(side) for side in spec.working_hw),
-        "pocketmatte.colour": "RGB 0..1",
-        "pocketmatte.states": json.dumps(
-            {
-                pair.input: pair.output
-                for contract in contracts(spec)
-                if contract.name == job.program
-                for pair in contract.states
-            }
-        ),
-        "pocketmatte.weights_digest": job.weights.digest,
-        "pocketmatte.weights_origin": job.weights.origin,
-        "pocketmatte.weights_licence": job.weights.licence,
+    contract = next(c for c in contracts(spec) if c.name == program)
+    facts = {
+        "network": spec.network,
+        "tier": spec.name,
+        "program": program,
+        "recipe": recipe,
+        "format": form,
+        "frame_hw": "x".join(str(side) for side in spec.output_hw),
+        "working_hw": "x".join(str(side) for side in spec.working_hw),
+        "colour": "RGB 0..1",
+        "states": json.dumps({pair.input: pair.output for pair in contract.states}),
+        "weights_digest": weights.digest,
+        "weights_origin": weights.origin,
+        "weights_licence": weights.licence,
     }
+    return {f"pocketmatte.{key}": value for key, value in facts.items()}
+
+
+def _metadata(job: _Job, form: str) -> dict[str, str]:
+    return file_metadata(job.spec, job.program, job.recipe, form, job.weights)
 
 
 def _entry(job: _Job, form: str, relative: str, notes: dict[str, object]) -> Artifact:
@@ -342,7 +375,7 @@ def _require_bundle_or_nothing(out: Path) -> None:
         ]
         if others:
             msg = (
-                f"{out} holds {', '.join(sorted(others)[:3])} and no {FILE_NAME}; "
+                f"{out} holds {', '.join(others[:3])} and no {FILE_NAME}; "
                 "choose an empty or new folder"
             )
             raise UsageError(msg)

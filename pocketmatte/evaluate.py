@@ -111,7 +111,7 @@ def _measured(
 def _tensor(picture: FloatArray) -> Tensor:
     """Return ``(H, W, 3)`` or ``(H, W)`` as ``(1, C, H, W)``."""
     channels_last = torch.from_numpy(picture)
-    if channels_last.dim() == 2:  # noqa: PLR2004  a matte
+    if channels_last.dim() == 2:
         return channels_last[None, None]
     return channels_last.permute(2, 0, 1)[None].contiguous()
 

@@ -24,9 +24,8 @@ from tiers.errors import MediaError
 
 STILL_RATE = Fraction(30)  # frames a second of pictures, which carry no rate of their own
 
-# FFmpeg's names of the containers that hold pictures themselves. A playlist is left out: it makes
-# FFmpeg open whatever it names, the network included, and waits 100 s where it names nothing. So
-# is plain text, which FFmpeg draws as a terminal.
+# FFmpeg's names of the containers that hold pictures themselves. Playlists are left out: they make
+# FFmpeg open the files they name, and one that names none it may open blocks for 100 s (measured).
 _CONTAINERS = (
     "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg,yuv4mpegpipe"
 )

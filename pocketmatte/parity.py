@@ -11,7 +11,7 @@ from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.stepping import as_nchw, first_states, frame_input, next_states
 from pocketmatte.tolerances import DRIFT_FRAMES, DRIFT_WINDOW, Limits, limits
 from tiers.contract import ProgramContract
-from tiers.errors import CheckpointError
+from tiers.errors import BundleError, CheckpointError
 from tiers.spec import TierSpec
 
 _DRIFTING = "alpha"  # drift is judged where people see it
@@ -70,7 +70,7 @@ def compare_all(
 
     Every session feeds back its own states, so that errors may build up as they would on a phone.
     Memory does not grow with the number of frames. A candidate is dropped at the first value that
-    is not finite, which is a failure by itself.
+    is not finite, and when its runtime gives up; either is a failure by itself.
 
     Args:
         reference: PyTorch eager fp32.
@@ -104,10 +104,15 @@ def compare_all(
             raise CheckpointError(msg)
         states = next_states(contract, expected)
         for name, tally in tallies.items():
-            if tally.not_finite is None:
+            if tally.stopped is not None:
+                continue
+            try:
                 outputs = candidates[name].run({frame_name: given, **states_of[name]})
-                tally.add(index, expected, outputs)
-                states_of[name] = next_states(contract, outputs)
+            except BundleError as error:
+                tally.stopped = f"{error}, in frame {index}"
+                continue
+            tally.add(index, expected, outputs)
+            states_of[name] = next_states(contract, outputs)
     if not count:
         msg = "no frames to compare; give at least one"
         raise ValueError(msg)
@@ -163,7 +168,7 @@ class _Tally:
         self.highest = dict.fromkeys(self.names, -math.inf)
         self.errors: list[float] = []
         self.frames = 0
-        self.not_finite: str | None = None
+        self.stopped: str | None = None
 
     def add(
         self, index: int, expected: Mapping[str, FloatArray], given: Mapping[str, FloatArray]
@@ -171,7 +176,7 @@ class _Tally:
         """Take one frame."""
         self.frames += 1
         if bad := _not_finite(given):
-            self.not_finite = f"{bad} holds NaN or infinity in frame {index}"
+            self.stopped = f"{bad} holds NaN or infinity in frame {index}"
             return
         for name in self.names:
             difference = given[name] - expected[name]
@@ -185,10 +190,10 @@ class _Tally:
 
     def parity(self, recipe_name: str, held_to: Limits) -> Parity:
         """Judge what was taken."""
-        if self.not_finite is not None:
+        if self.stopped is not None:
             return Parity(
                 recipe=recipe_name, frames=self.frames, max_abs={}, psnr_db={}, drift=None,
-                reference_range={}, failures=(self.not_finite,),
+                reference_range={}, failures=(self.stopped,),
             )  # fmt: skip
         psnr_db = {
             name: _psnr_db(self.squares[name] / (self.sizes[name] * self.frames))

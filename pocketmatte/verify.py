@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from export.artifact import inside, sha256_of
 from export.manifest import Artifact, Manifest, read_manifest
 from export.mlpackage import check_mlpackage
@@ -16,7 +14,7 @@ from export.recipe import recipe as recipe_of
 from export.targets import target
 from pocketmatte.bundle import bundle_weights
 from pocketmatte.parity import Parity, compare_all, standard_frames
-from pocketmatte.runtimes.protocol import FloatArray, Session
+from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
 from pocketmatte.runtimes.table import runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
 from tiers.contract import ProgramContract, contracts
@@ -135,7 +133,12 @@ def open_group(
 
 def runnable(artifact: Artifact) -> str | None:
     """Return why this machine cannot run the artifact, or ``None`` if it can."""
-    return runtime(target(artifact.format).runtime).unavailable()
+    return runtime_of(artifact).unavailable()
+
+
+def runtime_of(artifact: Artifact) -> Runtime:
+    """Return the runtime of the artifact's format."""
+    return runtime(target(artifact.format).runtime)
 
 
 def open_session(
@@ -146,8 +149,7 @@ def open_session(
     Raises:
         BundleError: If the runtime refuses the file.
     """
-    chosen = runtime(target(artifact.format).runtime)
-    return chosen.load(inside(root, artifact.path), contract, threads=threads)
+    return runtime_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
 
 
 def _judge(
@@ -225,7 +227,8 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
             reasons.append(str(error))
     delegates, outside = entry.notes.get("delegates", 1), entry.notes.get("outside", {})
     if entry.network in _WHOLE_DELEGATE and (delegates != 1 or outside):
-        reasons.append(f"{entry.path}: {delegates} delegates, outside them {outside}; limit 1, none")
+        found = f"{delegates} delegates, outside them {outside}"
+        reasons.append(f"{entry.path}: {found}; the limit is one delegate and nothing outside")
     return tuple(reasons)
 
 
@@ -239,9 +242,3 @@ def _same_program(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
 
 def _failed(entry: Artifact, reason: str) -> Verdict:
     return Verdict(path=entry.path, sha256=entry.sha256, status="failed", reasons=(reason,))
-
-
-def one_thread_per_operator() -> None:
-    """Keep PyTorch's inter-operator pool at one thread, as the other runtimes have it."""
-    with contextlib.suppress(RuntimeError):  # already set in this process
-        torch.set_num_interop_threads(1)

@@ -146,7 +146,7 @@ def _model(path: Path) -> "MLModel":
             str(path), compute_units=coremltools.ComputeUnit[_COMPUTE_UNITS]
         )
     except (DecodeError, OSError, RuntimeError, ValueError) as error:
-        msg = f"Core ML refuses {path}: {one_line(error)}; build the file again"
+        msg = f"Core ML refuses {path}: {one_line(error)}; build it again"
         raise BundleError(msg) from error
 
 

@@ -2,12 +2,11 @@
 
 import contextlib
 import importlib.util
-import os
-import tempfile
+import io
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 _DELEGATE = "XnnpackBackend"
 _METHOD = "forward"
+_IDENTIFIER = b"ET12"  # of an ExecuTorch program, bytes 4 to 8
 # ExecuTorch's scalar types, which are numbered as PyTorch's: 5 is half, 6 is float.
 _DTYPES = {5: torch.float16, 6: torch.float32}
 
@@ -114,38 +114,34 @@ _OPEN: "weakref.WeakSet[ExecuTorchXnnpackSession]" = weakref.WeakSet()
 
 
 def _method(path: Path) -> "Method":
-    with _native_log() as log:
+    log = io.StringIO()
+    with contextlib.redirect_stderr(log):  # which ExecuTorch's native code follows
         from executorch.runtime import Runtime
 
         runtime = Runtime.get()
         if not runtime.backend_registry.is_available(_DELEGATE):
             msg = f"this executorch has no {_DELEGATE}; install a wheel of it that has"
             raise RuntimeUnavailableError(msg)
-        start = log.seek(0, os.SEEK_END)
-        try:
-            return runtime.load_program(path).load_method(_METHOD)
-        except RuntimeError as error:
-            failure = one_line(error)
-        except KeyError:
-            failure = f"it has no method {_METHOD!r}"
-        log.seek(start)
-        said = log.readline().decode(errors="replace").strip()
-    reason = f"{failure}: {said}" if said else failure
-    msg = f"ExecuTorch refuses {path}: {reason}; build the file again"
+        before = log.tell()
+        # ExecuTorch prints the identifier of a file that is none of its own, and the process
+        # aborts where those bytes are no text.
+        if not _has_identifier(path):
+            failure = f"it lacks the identifier {_IDENTIFIER.decode()}"
+        else:
+            try:
+                return runtime.load_program(path).load_method(_METHOD)
+            except RuntimeError as error:
+                failure = one_line(error)
+            except KeyError:
+                failure = f"it has no method {_METHOD!r}"
+    said = log.getvalue()[before:].partition("\n")[0]  # the reason is only there
+    msg = f"ExecuTorch refuses {path}: {f'{failure}: {said}' if said else failure}; build it again"
     raise BundleError(msg)
 
 
-@contextlib.contextmanager
-def _native_log() -> Iterator[IO[bytes]]:
-    """Collect what ExecuTorch's native code prints: the reason of a refusal is only there."""
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield log
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+def _has_identifier(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] == _IDENTIFIER
 
 
 def _check_tensors(path: Path, declared: "MethodMeta", contract: ProgramContract) -> None:
@@ -173,8 +169,6 @@ def _check_tensors(path: Path, declared: "MethodMeta", contract: ProgramContract
 
 
 def _set_threads(threads: int) -> None:
-    from executorch.extension.pybindings import portable_lib
-
     if _threads() == threads:
         return
     if _OPEN:  # a loaded delegate keeps a pointer to the pool, which a reset would free
@@ -183,14 +177,17 @@ def _set_threads(threads: int) -> None:
             f"use; close the {len(_OPEN)} open sessions first"
         )
         raise ValueError(msg)
-    portable_lib._unsafe_reset_threadpool(threads)
+    with contextlib.redirect_stderr(io.StringIO()):
+        from executorch.extension.pybindings import portable_lib
+
+        portable_lib._unsafe_reset_threadpool(threads)
 
 
 def _threads() -> int:
-    with _native_log():
+    with contextlib.redirect_stderr(io.StringIO()):  # the first call speaks of the processor
         from executorch.extension.pybindings import portable_lib
 
-    return int(portable_lib._threadpool_get_thread_count())
+        return int(portable_lib._threadpool_get_thread_count())
 
 
 def _version() -> str:

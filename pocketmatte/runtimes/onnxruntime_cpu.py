@@ -111,7 +111,7 @@ def _session(path: Path, threads: int) -> "InferenceSession":
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
     except _refusals() as error:
-        msg = f"ONNX Runtime refuses {path}: {one_line(error)}; build the file again"
+        msg = f"ONNX Runtime refuses {path}: {one_line(error)}; build it again"
         raise BundleError(msg) from error
 
 

@@ -17,7 +17,7 @@ from pocketmatte.training.sensor import NoiseBank, jpeg_error, random_strength
 # Shares of what the main foreground is, for a library that has all of it.
 _SHARES = {"none": 0.04, "figure": 0.34, "full": 0.26, "half": 0.28, "thing": 0.08}
 _SECOND_FOREGROUND_SHARE = 0.12
-_DISTRACTOR_SHARE = 0.5
+_DISTRACTOR_SHARE = 0.4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,13 +83,14 @@ class ClipComposer:
 
     def _background(self, random: np.random.Generator, common: FloatArray) -> Tensor:
         height, width = self._frame_hw
-        backgrounds = self._library.backgrounds
         if random.random() < 0.25:
             size_hw = int(height * 1.25), int(width * 1.25)
             picture = textures.scene(random, size_hw)[None]
         else:
-            picture = backgrounds[int(random.integers(len(backgrounds)))]
+            picture = self._library.background(random)
             picture = picture[_frame_numbers(random, len(picture), self._clip_length)]
+        if random.random() < 0.5:
+            picture = picture[:, :, ::-1]
         table = layers.chain_tables(layers.random_colour_table(random, 0.8), common)
         colour = layers.to_tensor(picture, table)
         if random.random() < 0.3:
@@ -103,8 +104,7 @@ class ClipComposer:
         return layers.full_frame(colour, matrices, self._frame_hw, softness)
 
     def _photo(self, random: np.random.Generator) -> NDArray[np.uint8]:
-        backgrounds = self._library.backgrounds
-        return np.asarray(backgrounds[int(random.integers(len(backgrounds)))][0])
+        return np.asarray(self._library.background(random)[0])
 
     def _distractor(self, random: np.random.Generator, common: FloatArray) -> Layer | None:
         """A thing that belongs to the background, although it looks pasted and may move."""
@@ -141,8 +141,9 @@ class ClipComposer:
             item = CutoutItem(name="figure", kind="full", pixels=pixels, cut=frozenset())
             item = placement.cropped(item)
         else:
-            items = self._library.cutouts[kind]
-            item = items[int(random.integers(len(items)))]
+            item = self._library.cutout(random, kind)
+        if random.random() < 0.5:
+            item = placement.mirrored(item)
         numbers = _frame_numbers(random, len(item.pixels), self._clip_length)
         if kind == "figure":
             numbers = np.arange(self._clip_length)
@@ -191,12 +192,9 @@ class ClipComposer:
         if random.random() < 0.15:
             seen = background + alpha * (foreground - background) + error
             error = error + jpeg_error(seen, int(random.integers(15, 80)))
-        visible = (alpha > 0.0).float()
-        foreground = ((foreground + error) * visible).clamp_(0.0, 1.0)
+        foreground.add_(error).mul_(alpha > 0.0).clamp_(0.0, 1.0)
         background = (background + error).clamp_(0.0, 1.0)
-        frames = background + alpha * (foreground - background)
-        if random.random() < 0.5:
-            frames, alpha, foreground = frames.flip(-1), alpha.flip(-1), foreground.flip(-1)
+        frames = torch.lerp(background, foreground, alpha.expand_as(foreground))
         return Composition(frames=frames, alpha=alpha, foreground=foreground)
 
 
@@ -232,5 +230,3 @@ def _shadowed(random: np.random.Generator, background: Tensor, alpha: Tensor) ->
     size = list(background.shape[-2:])
     shadow = torch.nn.functional.interpolate(coarse, size, mode="bilinear", align_corners=False)
     return background * (1.0 - random.uniform(0.1, 0.6) * shadow)
-
-

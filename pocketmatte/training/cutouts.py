@@ -3,11 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from skimage import filters, measure, morphology
 
+from pocketmatte.training.masks import components, enlarged
 from tiers.errors import MediaError
 
 Picture = NDArray[np.uint8]
@@ -15,6 +16,9 @@ FloatArray = NDArray[np.float32]
 
 # Cutouts are kept no taller and no wider than this: training frames are smaller.
 MAX_SIDE_PX = 448
+
+# Parts of a matte smaller than this share of its largest part are specks.
+_SPECK_SHARE = 0.02
 
 # Opaque enough for its colour to be the foreground's own.
 _OPAQUE = 0.97
@@ -47,11 +51,35 @@ def read_picture(path: Path, mode: str) -> Picture:
         raise MediaError(msg) from error
 
 
+def read_video(path: Path, height_px: int | None = None) -> list[Picture]:
+    """All frames of a video as ``(H, W, 3)`` uint8, brought to a height if one is given.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            height = height_px or stream.height
+            width = round(stream.width * height / max(stream.height, 1))
+            frames = [
+                np.asarray(frame.reformat(width, height, "rgb24").to_ndarray(), np.uint8)
+                for frame in container.decode(stream)
+            ]
+    except (av.FFmpegError, IndexError) as error:
+        msg = f"cannot read {path.name}: {error}; give a video file"
+        raise MediaError(msg) from error
+    if not frames:
+        msg = f"cannot read {path.name}: it holds no frame; give a video file"
+        raise MediaError(msg)
+    return frames
+
+
 def extended(colour: FloatArray, known: FloatArray) -> FloatArray:
     """Carry colours from where they are known to everywhere else.
 
-    Normalised convolution at growing scales: each pixel takes the mean of the known colours at the
-    smallest scale that reaches it.
+    Pull and push (Gortler et al., 1996): known colours are averaged down a pyramid, and each pixel
+    takes the finest level that knows one.
 
     Args:
         colour: ``(H, W, 3)``.
@@ -60,18 +88,22 @@ def extended(colour: FloatArray, known: FloatArray) -> FloatArray:
     Returns:
         ``(H, W, 3)``, equal to ``colour`` where ``known`` is 1.
     """
-    result = colour * known[..., None]
-    covered = known.copy()
-    sigma = 1.5
-    while sigma < max(known.shape):
-        weight = filters.gaussian(known, sigma)
-        spread = filters.gaussian(colour * known[..., None], sigma, channel_axis=-1)
-        spread /= np.maximum(weight, 1e-6)[..., None]
-        gain = np.clip(weight * 20.0, 0.0, 1.0) * (1.0 - covered)
-        result += gain[..., None] * spread
-        covered += gain
-        sigma *= 2.0
-    return np.asarray(result / np.maximum(covered, 1e-6)[..., None], np.float32)
+    weighted = np.dstack((colour * known[..., None], known))
+    height, width = known.shape
+    padded = np.pad(weighted, ((0, height % 2), (0, width % 2), (0, 0)))
+    if max(height, width) <= 2:
+        total = weighted.sum((0, 1))
+        mean = np.broadcast_to(total[:3] / max(total[3], 1e-6), colour.shape)
+        return _mixed(colour, mean, known)
+    half = padded[0::2, 0::2] + padded[1::2, 0::2] + padded[0::2, 1::2] + padded[1::2, 1::2]
+    mean = half[..., :3] / np.maximum(half[..., 3:], 1e-6)
+    coarse = extended(mean, np.minimum(half[..., 3], 1.0))
+    finer = enlarged(coarse, (padded.shape[0], padded.shape[1]))[:height, :width]
+    return _mixed(colour, finer, known)
+
+
+def _mixed(colour: FloatArray, other: FloatArray, share: FloatArray) -> FloatArray:
+    return np.asarray(other + share[..., None] * (colour - other), np.float32)
 
 
 def straight_colour(picture: Picture, alpha: FloatArray) -> Picture:
@@ -114,20 +146,18 @@ def guided(alpha: FloatArray, picture: Picture, radius: int, epsilon: float = 1e
         mean(guide * guide) - mean_guide**2 + epsilon
     )
     fitted = mean(slope) * guide + mean(mean_alpha - slope * mean_guide)
-    return np.clip(fitted, 0.0, 1.0)
+    return np.asarray(np.clip(fitted, 0.0, 1.0), np.float32)
 
 
-def components(mask: NDArray[np.bool_], min_share: float) -> list[NDArray[np.bool_]]:
-    """The connected parts that fill at least ``min_share`` of the picture, largest first."""
-    labels = measure.label(mask, connectivity=1)
-    areas = np.bincount(labels.ravel())[1:]
-    wanted = [i for i in np.argsort(-areas) if areas[i] >= min_share * mask.size]
-    return [labels == i + 1 for i in wanted]
-
-
-def without_holes(mask: NDArray[np.bool_], max_share: float) -> NDArray[np.bool_]:
-    """Fill holes smaller than ``max_share`` of the picture."""
-    return np.asarray(morphology.remove_small_holes(mask, max_size=int(max_share * mask.size)))
+def without_specks(alpha: FloatArray) -> FloatArray:
+    """Clear the parts of a matte that are far smaller than its largest part."""
+    parts = components(alpha > 0.05, 0.0)
+    kept = np.zeros(alpha.shape, bool)
+    for part in parts:
+        if part.sum() < _SPECK_SHARE * parts[0].sum():
+            break
+        kept |= part
+    return np.where(kept, alpha, np.float32(0.0))
 
 
 def make_cutout(pictures: list[Picture], alphas: list[FloatArray]) -> Cutout | None:

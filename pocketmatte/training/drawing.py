@@ -44,7 +44,7 @@ class Canvas:
         offset = to_texture[:, 2] + linear @ (left, top)
         data = (*linear[0], offset[0], *linear[1], offset[1])
         piece = texture.transform(
-            size, Image.Transform.AFFINE, [float(v) for v in data], Image.Resampling.BILINEAR
+            size, Image.Transform.AFFINE, [float(v) for v in data], Image.Resampling.NEAREST
         )
         self._colour.paste(piece, (left, top), stencil)
         self._mask.paste(255, (left, top), stencil)
@@ -57,7 +57,9 @@ class Canvas:
 
     def finish(self) -> Cutout:
         """The picture as ``(H, W, 4)`` uint8: straight RGB, and coverage in the last channel."""
-        picture = np.zeros((self._mask.height // SUPERSAMPLING, self._mask.width // SUPERSAMPLING, 4), np.uint8)
+        picture = np.zeros(
+            (self._mask.height // SUPERSAMPLING, self._mask.width // SUPERSAMPLING, 4), np.uint8
+        )
         painted = self._mask.getbbox()
         if painted is None:
             return picture
@@ -67,7 +69,12 @@ class Canvas:
             -(-painted[2] // SUPERSAMPLING),
             -(-painted[3] // SUPERSAMPLING),
         )
-        area = tuple(edge * SUPERSAMPLING for edge in (left, top, right, bottom))
+        area = (
+            left * SUPERSAMPLING,
+            top * SUPERSAMPLING,
+            right * SUPERSAMPLING,
+            bottom * SUPERSAMPLING,
+        )
         alpha = np.asarray(self._mask.reduce(SUPERSAMPLING, area))
         # What was not painted is black: the mean over the sub-pixels is premultiplied colour.
         premultiplied = np.asarray(self._colour.reduce(SUPERSAMPLING, area)).astype(np.float32)

@@ -47,7 +47,7 @@ def random_figure(random: np.random.Generator, photo: Picture | None = None) -> 
         girth=random.choice((1.0, 1.0, 1.3)) * random.uniform(0.8, 1.2),
         facing=str(random.choice(("front", "back", "side"), p=(0.6, 0.2, 0.2))),
     )
-    strand_count = int(random.integers(0, 90))
+    strand_count = int(random.integers(0, 60))
     strands = np.stack(
         (
             random.uniform(-1.9, 1.9, strand_count),
@@ -62,7 +62,7 @@ def random_figure(random: np.random.Generator, photo: Picture | None = None) -> 
         build=build,
         dress=wardrobe.random_dress(random, facing=build.facing, photo=photo),
         strands=strands,
-        hair_length=random.choice((0.0, 0.9, 1.1, random.uniform(1.2, 3.5))),
+        hair_length=random.choice((0.0, 0.9, 0.9, 0.9, 1.1, random.uniform(1.2, 3.5))),
         head_radii=(width, width * random.uniform(1.2, 1.45)),
     )
 
@@ -148,8 +148,10 @@ class _Painter:
         shoulder, elbow, hand = at["shoulders"][side], at["elbows"][side], at["hands"][side]
         tip = hand + (hand - elbow) * 0.28
         if dress.held is not None and side == dress.held_side:
-            self._limb(hand, hand + dress.held_reach * self._height_px, dress.held_radii, dress.held)
-        self._limb(hand, tip, (0.016, 0.013), dress.skin)
+            self._limb(
+                hand, hand + dress.held_reach * self._height_px, dress.held_radii, dress.held
+            )
+        self._limb(hand, tip, (0.018, 0.016), dress.skin)
         self._limb(elbow, hand, (0.024, 0.016), dress.skin)
         self._limb(shoulder, elbow, (0.03, 0.024), dress.skin)
         wide = dress.sleeve_width
@@ -166,7 +168,7 @@ class _Painter:
         wide = dress.trouser_width
         outward = (-1.0, 1.0)[side] * (1.0 if self._figure.build.facing != "side" else 0.0) + 0.4
         toe = ankle + np.array((0.035 * outward, 0.022)) * self._height_px
-        self._limb(ankle + (0.0, 0.012 * self._height_px), toe, (0.02, 0.016), dress.shoe)
+        self._limb(ankle + np.array((0.0, 0.012 * self._height_px)), toe, (0.02, 0.016), dress.shoe)
         self._limb(knee, ankle, (0.032, 0.019), dress.skin)
         self._limb(hip, knee, (0.05, 0.034), dress.skin)
         if dress.trouser > 0.0:
@@ -195,7 +197,10 @@ class _Painter:
         left = [chest + down * reach * row - across * half * width for row, width in stations[::-1]]
         outline = drawing.rounded(np.array(right + left))
         mapping = drawing.along(
-            chest, chest + down * reach * (1.0 + max(dress.hem, 0.25)), half * 1.5, dress.top.size[::-1]
+            chest,
+            chest + down * reach * (1.0 + max(dress.hem, 0.25)),
+            half * 1.5,
+            dress.top.size[::-1],
         )
         if dress.hem <= 0.0:
             # The belt line: trousers below, shirt above.
@@ -219,7 +224,9 @@ class _Painter:
         turn = np.linspace(0.0, 2.0 * np.pi, 28, endpoint=False)
         # The chin is narrower than the brow.
         width = wide * (1.0 + 0.12 * np.cos(turn))
-        outline = centre + np.outer(np.sin(turn) * width, across) + np.outer(np.cos(turn) * high, up)
+        outline = (
+            centre + np.outer(np.sin(turn) * width, across) + np.outer(np.cos(turn) * high, up)
+        )
         bottom, top = centre - up * high, centre + up * high
         face = figure.dress.face
         mapping = drawing.along(top - up * wide, bottom + up * wide, wide, face.size[::-1])
@@ -235,7 +242,9 @@ class _Painter:
             self._strands(centre, up, across, wide, high)
         if figure.dress.hat is not None:
             brim = top - up * high * 0.55
-            self._limb(brim, top + up * high * 0.15, (figure.head_radii[0] * 1.15,) * 2, figure.dress.hat)
+            self._limb(
+                brim, top + up * high * 0.15, (figure.head_radii[0] * 1.15,) * 2, figure.dress.hat
+            )
             reach = across * wide * figure.dress.brim
             self._limb(brim - reach, brim + reach, (0.008, 0.008), figure.dress.hat)
 
@@ -267,7 +276,8 @@ class _Painter:
         base = np.array(figure.dress.hair_colour)
         for angle, reach, bend, shade in figure.strands:
             x = np.sin(angle) * wide * 1.2
-            start, tip = centre + (x, 0.3 * high), end + (x * (1 + bend), high * reach)
+            start = centre + np.array((x, 0.3 * high))
+            tip = end + np.array((x * (1 + bend), high * reach))
             middle = 0.5 * (start + tip) + (bend * wide, 0.0)
             red, green, blue = np.clip(base * shade, 0, 255).astype(int).tolist()
             self._canvas.line(np.stack((start, middle, tip)), (red, green, blue))

@@ -46,7 +46,7 @@ def random_colour_table(random: np.random.Generator, strength: float) -> FloatAr
     )
     gain = common * np.exp(random.normal(0.0, 0.12 * strength, 3))
     offset = random.normal(0.0, 0.04 * strength)
-    return np.clip(gain * level**gamma + offset, 0.0, 1.0)
+    return np.asarray(np.clip(gain * level**gamma + offset, 0.0, 1.0))
 
 
 def chain_tables(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -66,7 +66,9 @@ def mixed_channels(colour: Tensor, matrix: NDArray[np.float32]) -> Tensor:
     return torch.einsum("ij,tjhw->tihw", torch.from_numpy(matrix), colour).clamp_(0.0, 1.0)
 
 
-def hue_matrix(random: np.random.Generator, turn_rad: float, saturation: float) -> NDArray[np.float32]:
+def hue_matrix(
+    random: np.random.Generator, turn_rad: float, saturation: float
+) -> NDArray[np.float32]:
     """Turn the hue by up to ``turn_rad`` and scale the saturation, keeping grey as it is.
 
     The turn is Rodrigues' rotation about the grey axis ``(1, 1, 1)``.
@@ -75,7 +77,7 @@ def hue_matrix(random: np.random.Generator, turn_rad: float, saturation: float) 
     axis = np.full((3, 3), 1.0 / 3.0)
     cross = np.array(((0.0, -1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0))) / math.sqrt(3.0)
     turn = axis + math.cos(angle) * (np.eye(3) - axis) + math.sin(angle) * cross
-    return (axis + saturation * (turn - axis)).astype(np.float32)
+    return np.asarray(axis + saturation * (turn - axis), np.float32)
 
 
 def _pooled(picture: Tensor, factor: int) -> Tensor:
@@ -104,7 +106,10 @@ def _theta(
 
 
 def _sampled(
-    picture: Tensor, matrices: FloatArray, source_hw: tuple[int, int], box: tuple[int, int, int, int],
+    picture: Tensor,
+    matrices: FloatArray,
+    source_hw: tuple[int, int],
+    box: tuple[int, int, int, int],
     padding: str,
 ) -> Tensor:
     frame_count = len(matrices)

@@ -1,11 +1,15 @@
-"""What compositions are made from: cutouts and backgrounds, from a prepared folder or from nothing."""
+"""What compositions are made from: cutouts and backgrounds, prepared or built in."""
 
 import dataclasses
+import importlib.resources
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tiers.errors import MediaError
 
@@ -27,6 +31,9 @@ _SKIMAGE_BACKGROUNDS = (
     "rocket.jpg",
 )
 
+# Scenes are likelier behind a person than the built-in textures: this many times.
+_PREPARED_BACKGROUND_SHARE = 3.0
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CutoutItem:
@@ -37,6 +44,7 @@ class CutoutItem:
         kind: ``full`` (person, feet visible), ``half`` (person, cut by the lower edge), or
             ``thing`` (animal or object).
         pixels: ``(T, H, W, 4)`` uint8, straight RGB and alpha, cropped to what is visible.
+        share: How often it is chosen: the more items a source gave, the less each one.
         cut: Sides, of ``left``, ``right``, ``bottom``, ``top``, where the source's edge cuts it.
     """
 
@@ -44,26 +52,38 @@ class CutoutItem:
     kind: str
     pixels: NDArray[np.uint8]
     cut: frozenset[str]
+    share: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Library:
-    """Cutouts by kind, and backgrounds as ``(T, H, W, 3)`` uint8."""
+    """Cutouts by kind, and backgrounds as ``(T, H, W, 3)`` uint8, each with its share."""
 
     cutouts: dict[str, tuple[CutoutItem, ...]]
     backgrounds: tuple[NDArray[np.uint8], ...]
+    background_shares: tuple[float, ...]
+
+    def cutout(self, random: np.random.Generator, kind: str) -> CutoutItem:
+        """Choose a cutout of that kind."""
+        items = self.cutouts[kind]
+        return items[_chosen(random, [item.share for item in items])]
+
+    def background(self, random: np.random.Generator) -> NDArray[np.uint8]:
+        """Choose a background."""
+        return self.backgrounds[_chosen(random, self.background_shares)]
+
+
+def _chosen(random: np.random.Generator, shares: Sequence[float]) -> int:
+    odds = np.asarray(shares)
+    return int(random.choice(len(odds), p=odds / odds.sum()))
 
 
 def _skimage_backgrounds() -> list[NDArray[np.uint8]]:
-    from skimage import io
-
-    folder = Path(str(__import__("skimage").__file__)).parent / "data"
     pictures = []
+    folder = importlib.resources.files("skimage") / "data"
     for name in _SKIMAGE_BACKGROUNDS:
-        picture = io.imread(folder / name)
-        if picture.ndim == 2:
-            picture = np.repeat(picture[..., None], 3, -1)
-        pictures.append(np.ascontiguousarray(picture[None, ..., :3]))
+        with (folder / name).open("rb") as file, Image.open(file) as image:
+            pictures.append(np.asarray(image.convert("RGB"))[None])
     return pictures
 
 
@@ -76,20 +96,29 @@ def load_library(cache_dir: Path | None) -> Library:
         MediaError: If the folder holds no index of this version.
     """
     backgrounds = _skimage_backgrounds()
+    shares = [1.0] * len(backgrounds)
     cutouts: dict[str, list[CutoutItem]] = {}
     if cache_dir is not None:
-        for row in _index_rows(cache_dir):
+        rows = _index_rows(cache_dir)
+        per_source = Counter(row["source"] for row in rows if row["role"] == "cutout")
+        for row in rows:
             pixels = np.load(cache_dir / row["file"], mmap_mode="r")
             if row["role"] == "background":
                 backgrounds.append(pixels)
+                shares.append(_PREPARED_BACKGROUND_SHARE)
                 continue
             item = CutoutItem(
-                name=row["name"], kind=row["kind"], pixels=pixels, cut=frozenset(row["cut"])
+                name=row["name"],
+                kind=row["kind"],
+                pixels=pixels,
+                cut=frozenset(row["cut"]),
+                share=per_source[row["source"]] ** -0.5,
             )
             cutouts.setdefault(item.kind, []).append(item)
     return Library(
         cutouts={kind: tuple(items) for kind, items in cutouts.items()},
         backgrounds=tuple(backgrounds),
+        background_shares=tuple(shares),
     )
 
 

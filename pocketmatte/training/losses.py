@@ -70,7 +70,7 @@ def laplacian_loss(alpha: Tensor, true: Tensor) -> Tensor:
 
 
 def _temporal(sequence: Tensor, true: Tensor) -> Tensor:
-    if sequence.shape[0] < 2:  # noqa: PLR2004  one frame has no change in time
+    if sequence.shape[0] < 2:
         return sequence.new_zeros(())
     change, change_true = sequence[1:] - sequence[:-1], true[1:] - true[:-1]
     return functional.mse_loss(change, change_true)

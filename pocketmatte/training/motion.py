@@ -19,7 +19,7 @@ def _smoothstep(phase: FloatArray) -> FloatArray:
 
 
 def _sine(phase: FloatArray) -> FloatArray:
-    return 0.5 - 0.5 * np.cos(np.pi * phase)
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * phase))
 
 
 def _accelerate(phase: FloatArray) -> FloatArray:
@@ -33,11 +33,11 @@ def _decelerate(phase: FloatArray) -> FloatArray:
 def _overshoot(phase: FloatArray) -> FloatArray:
     # A damped spring: x(p) = 1 - exp(-5p) cos(3 pi p), scaled to end at 1.
     end = 1.0 - np.exp(-5.0) * np.cos(3.0 * np.pi)
-    return (1.0 - np.exp(-5.0 * phase) * np.cos(3.0 * np.pi * phase)) / end
+    return np.asarray((1.0 - np.exp(-5.0 * phase) * np.cos(3.0 * np.pi * phase)) / end)
 
 
 def _there_and_back(phase: FloatArray) -> FloatArray:
-    return np.sin(np.pi * phase) ** 2
+    return np.asarray(np.sin(np.pi * phase) ** 2)
 
 
 def _steady(phase: FloatArray) -> FloatArray:

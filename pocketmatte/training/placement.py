@@ -28,7 +28,9 @@ def random_limits(
     if random.random() < still_share:
         return STILL
     amount = strength * random.random() ** 2
-    return MotionLimits(shift_px=0.09 * frame_hw[1] * amount, turn_rad=0.12 * amount, zoom=0.1 * amount)
+    return MotionLimits(
+        shift_px=0.09 * frame_hw[1] * amount, turn_rad=0.12 * amount, zoom=0.1 * amount
+    )
 
 
 def cover(
@@ -50,7 +52,11 @@ def cover(
 
 
 def anywhere(
-    random: np.random.Generator, size_hw: SizeHW, frame_hw: SizeHW, height_px: float, path: FloatArray
+    random: np.random.Generator,
+    size_hw: SizeHW,
+    frame_hw: SizeHW,
+    height_px: float,
+    path: FloatArray,
 ) -> FloatArray:
     """Matrices that put something of ``height_px`` anywhere, its centre in the frame."""
     scale = height_px / size_hw[0]
@@ -61,7 +67,7 @@ def anywhere(
 
 def figure_height_px(random: np.random.Generator, frame_height: int) -> float:
     """Height to draw a figure at, near what it will be shown at."""
-    return frame_height * random.uniform(0.5, 1.3)
+    return frame_height * random.uniform(0.45, 1.0)
 
 
 def cropped(item: CutoutItem) -> CutoutItem:
@@ -72,6 +78,13 @@ def cropped(item: CutoutItem) -> CutoutItem:
         return item
     area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return dataclasses.replace(item, pixels=item.pixels[:, area[0], area[1]])
+
+
+def mirrored(item: CutoutItem) -> CutoutItem:
+    """The cutout with left and right exchanged."""
+    swapped = {"left": "right", "right": "left"}
+    cut = frozenset(swapped.get(side, side) for side in item.cut)
+    return dataclasses.replace(item, pixels=item.pixels[:, :, ::-1], cut=cut)
 
 
 def _shown_height(random: np.random.Generator, kind: str) -> float:
@@ -107,13 +120,18 @@ def stand(
     scale = _shown_height(random, item.kind) * frame_hw[0] / height
     if {"left", "right"} <= item.cut:
         scale = max(scale, 1.1 * frame_hw[1] / (width * stretch))
+    if "top" in item.cut:
+        # The head is outside, the feet are still to stand on the ground.
+        scale = max(scale, random.uniform(0.8, 1.1) * frame_hw[0] / height)
     shown_hw = scale * height, scale * stretch * width
     if shown_hw[0] > 1.1 * frame_hw[0] and "top" not in item.cut:
         top = frame_hw[0] * random.uniform(-0.05, 0.25)
     elif item.kind == "full":
-        top = frame_hw[0] * random.uniform(0.72, 1.03) - shown_hw[0]
+        floor = frame_hw[0] * random.uniform(0.72, 1.03)
+        # Seldom is a head cut off.
+        top = max(floor - shown_hw[0], -frame_hw[0] * random.choice((0.0, 0.0, 0.2)))
     else:
-        top = random.uniform(-0.2, 0.6) * frame_hw[0]
+        top = random.uniform(-0.1, 0.5) * frame_hw[0]
     left = random.uniform(0.08, 0.92) * frame_hw[1] - shown_hw[1] / 2.0
     # Room for the clip's own movement, so that a cut side stays outside in every frame.
     room = 2.0 + limits.shift_px + (limits.turn_rad + limits.zoom) * max(shown_hw)
@@ -122,9 +140,9 @@ def stand(
     if "top" in item.cut:
         top = min(top, -room)
     if "left" in item.cut:
-        left = min(left, -room)
+        left = -room - random.uniform(0.0, 0.25) * shown_hw[1]
     if "right" in item.cut:
-        left = max(left, frame_hw[1] + room - shown_hw[1])
+        left = frame_hw[1] + room - random.uniform(0.75, 1.0) * shown_hw[1]
     pivot = left + shown_hw[1] / 2.0, top + shown_hw[0]
     path = random_path(random, length, pivot, limits)
     return path @ translation(left, top) @ scaling(scale * stretch, scale)

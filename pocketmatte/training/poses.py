@@ -64,10 +64,14 @@ class _Swing:
     lean: float
 
 
-_STAND = _Swing(arm=(0.15, 0.08), elbow=(0.2, 0.2), leg=(0.08, 0.02), knee=0.05, sway=0.01, lean=0.04)
+_STAND = _Swing(
+    arm=(0.15, 0.08), elbow=(0.2, 0.2), leg=(0.08, 0.02), knee=0.05, sway=0.01, lean=0.04
+)
 _WALK = _Swing(arm=(0.0, 0.5), elbow=(0.3, 0.3), leg=(0.0, 0.45), knee=0.6, sway=0.005, lean=0.08)
 _DANCE = _Swing(arm=(0.9, 0.9), elbow=(0.9, 0.9), leg=(0.15, 0.25), knee=0.5, sway=0.05, lean=0.2)
-_TALK = _Swing(arm=(0.35, 0.25), elbow=(1.7, 0.6), leg=(0.08, 0.03), knee=0.05, sway=0.01, lean=0.08)
+_TALK = _Swing(
+    arm=(0.35, 0.25), elbow=(1.7, 0.6), leg=(0.08, 0.03), knee=0.05, sway=0.01, lean=0.08
+)
 _SWINGS = (_STAND, _WALK, _DANCE, _DANCE, _TALK)
 
 
@@ -78,24 +82,24 @@ def _oscillation(
     centre = mean + amplitude * random.normal(0.0, 0.6)
     phase = random.uniform(0.0, 2.0 * np.pi)
     time = np.arange(length) * pace * random.uniform(0.5, 1.5)
-    return centre + amplitude * random.uniform(0.2, 1.0) * np.sin(phase + time)
+    return np.asarray(centre + amplitude * random.uniform(0.2, 1.0) * np.sin(phase + time))
 
 
 def _from(origin: FloatArray, angle: FloatArray, reach: FloatArray | float) -> FloatArray:
     step = np.stack((np.sin(angle), np.cos(angle)), -1)
-    return origin + np.asarray(reach)[..., None] * step
+    return np.asarray(origin + np.asarray(reach)[..., None] * step)
 
 
 def _foreshortening(random: np.random.Generator, length: int) -> FloatArray:
     """Apparent length of a limb that turns towards the camera, ``(length,)`` in 0.45..1."""
     tilt = _oscillation(random, length, 0.2, 0.4, 0.15)
-    return np.clip(np.cos(tilt), 0.45, 1.0)
+    return np.asarray(np.clip(np.cos(tilt), 0.45, 1.0))
 
 
 def random_pose(random: np.random.Generator, build: Build, length: int) -> Joints:
     """Draw a movement and follow it for ``length`` frames."""
     swing = _SWINGS[int(random.integers(len(_SWINGS)))]
-    pace = random.uniform(0.05, 0.5)
+    pace = random.uniform(0.05, 0.7)
     depth = 0.3 if build.facing == "side" else 1.0
 
     def angle(mean: float, amplitude: float) -> FloatArray:
@@ -103,9 +107,7 @@ def random_pose(random: np.random.Generator, build: Build, length: int) -> Joint
 
     lean = angle(0.0, swing.lean)
     drop = np.abs(angle(0.0, 0.04 * swing.knee))
-    pelvis = np.stack(
-        (angle(0.0, swing.sway), 1.0 - ANKLE_HEIGHT - SHIN - THIGH + drop), -1
-    )
+    pelvis = np.stack((angle(0.0, swing.sway), 1.0 - ANKLE_HEIGHT - SHIN - THIGH + drop), -1)
     chest = _from(pelvis, np.pi + lean, TRUNK)
     head = _from(chest, np.pi + lean + angle(0.0, 0.12), 0.105)
     across = np.stack((np.cos(lean), -np.sin(lean)), -1)

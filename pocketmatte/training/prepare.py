@@ -1,6 +1,6 @@
 """Prepare the training cache: cutouts and backgrounds from pictures of an allowed licence.
 
-    python -m pocketmatte.training.prepare --data DIR --weights DIR --out CACHE
+python -m pocketmatte.training.prepare --data DIR --weights DIR --out CACHE
 """
 
 import argparse
@@ -12,22 +12,44 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pocketmatte.training import sources, subtraction
-from pocketmatte.training.cutouts import Cutout, FloatArray, Picture, make_cutout, read_picture
+from pocketmatte.training import subtraction
+from pocketmatte.training.cutouts import (
+    Cutout,
+    FloatArray,
+    Picture,
+    make_cutout,
+    read_picture,
+    read_video,
+    without_specks,
+)
 from pocketmatte.training.library import INDEX_NAME, INDEX_VERSION
-from pocketmatte.training.sources import Source, SourceIndex
+from pocketmatte.training.masks import blurred, components, grown, overlap
+from pocketmatte.training.sources import Selection, Source, SourceIndex
 from pocketmatte.training.teachers import Teachers
-from tiers.errors import MediaError, PocketMatteError, UsageError
+from tiers.errors import PocketMatteError, UsageError
 
 _SEQUENCE_LENGTH = 8
+_SUBTRACTION_STRIDE = 12
+_SAME_POSE_OVERLAP = 0.9
 _MIN_AGREEMENT = 0.85
+# A standing person fills more of the used frames than this; a lone head is what is left of one
+# whose clothes look like the wall.
+_MIN_BODY_SHARE = 0.02
+# Intersection over union of a changed part and the portrait network's close-up of it.
+_MIN_BODY_AGREEMENT = 0.6
+# A net or a cobweb has less that is opaque; in a training frame it is no more than texture.
+_MIN_SOLID_SHARE = 0.3
+# Smaller parts of a webcam picture are not taken for a person.
+_MIN_PERSON_SHARE = 0.03
+# A frame in which the portrait network marks less than this is empty.
+_EMPTY_SHARE = 0.004
+_MIN_EMPTY_FRAMES = 5
 _BACKGROUND_WIDTH_PX = 896
-_VIDEO_BACKGROUND_HW = (288, 512)
+_VIDEO_BACKGROUND_HEIGHT_PX = 288
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +79,7 @@ def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
     Raises:
         UsageError: If a picture's licence class is not allowed.
     """
-    index = SourceIndex(data_dir)
+    selection = SourceIndex(data_dir).selection()
     teachers = Teachers(weights_dir)
     if out_dir.exists() and not (out_dir / INDEX_NAME).is_file():
         msg = f"{out_dir} exists and is no cache; give an empty place with --out"
@@ -67,7 +89,7 @@ def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
     part_dir.mkdir(parents=True)
     rows = []
     started = time.monotonic()
-    for entry in _entries(index, teachers):
+    for entry in _entries(selection, teachers):
         file_name = f"{entry.name}.npy"
         np.save(part_dir / file_name, entry.pixels)
         rows.append(
@@ -92,25 +114,25 @@ def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
     return len(rows)
 
 
-def _entries(index: SourceIndex, teachers: Teachers) -> Iterator[_Entry]:
-    for source in index.background_photos():
+def _entries(selection: Selection, teachers: Teachers) -> Iterator[_Entry]:
+    for source in selection.photos:
         yield _background(source, _fitted(read_picture(source.path, "RGB"))[None], "photo")
-    for source in index.background_videos():
-        frames = read_video(source.path, _VIDEO_BACKGROUND_HW[0])[::3]
+    for source in selection.videos:
+        frames = read_video(source.path, _VIDEO_BACKGROUND_HEIGHT_PX)[::3]
         yield _background(source, np.stack(frames), "every third frame")
-    for set_name, kind in sources.MATTE_SETS.items():
-        for source, alpha_path in index.mattes(set_name):
-            picture = read_picture(source.path, "RGB")
-            alpha = read_picture(alpha_path, "L").astype(np.float32) / 255.0
-            cutout = make_cutout([picture], [alpha])
-            if cutout is not None:
-                yield _cutout(source, source.path.stem, kind, cutout, "alpha of the data set")
-    for name in sources.SUBTRACTED_CLIPS:
-        for source in index.clips(name):
-            yield from _subtracted(source, teachers)
-    for pattern in sources.TEACHER_CLIPS:
-        for source in index.clips(pattern):
-            yield from _taught(source, teachers)
+    for matte in selection.mattes:
+        picture = read_picture(matte.source.path, "RGB")
+        alpha = read_picture(matte.alpha_path, "L").astype(np.float32) / 255.0
+        if (alpha > 0.9).sum() < _MIN_SOLID_SHARE * (alpha > 0.1).sum():
+            continue
+        cutout = make_cutout([picture], [without_specks(alpha)])
+        if cutout is not None:
+            name = matte.source.path.stem
+            yield _cutout(matte.source, name, matte.kind, cutout, "alpha of the data set")
+    for source in selection.subtracted:
+        yield from _subtracted(source, teachers)
+    for source in selection.taught:
+        yield from _taught(source, teachers)
 
 
 def _background(source: Source, pixels: NDArray[np.uint8], made_by: str) -> _Entry:
@@ -146,38 +168,19 @@ def _fitted(picture: Picture) -> Picture:
     return np.asarray(image.resize(size, Image.Resampling.BOX))
 
 
-def read_video(path: Path, height_px: int | None = None) -> list[Picture]:
-    """All frames of a video as ``(H, W, 3)`` uint8, brought to a height if one is given.
-
-    Raises:
-        MediaError: If it cannot be read.
-    """
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            height = height_px or stream.height
-            width = round(stream.width * height / stream.height)
-            return [
-                frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-                for frame in container.decode(stream)
-            ]
-    except (av.FFmpegError, IndexError) as error:
-        msg = f"cannot read {path.name}: {error}; give a video file"
-        raise MediaError(msg) from error
-
-
 def _subtracted(source: Source, teachers: Teachers) -> Iterator[_Entry]:
     """People before a fixed camera: differences from the empty scene, people known by a teacher."""
     frames = read_video(source.path, 432)
-    sample = frames[:: max(len(frames) // 60, 1)]
-    plate = subtraction.clean_plate(sample)
-    for _ in range(2):
-        occupied = [_occupied(frame, plate, teachers) for frame in sample]
-        plate = subtraction.clean_plate(sample, occupied)
+    plate = _empty_scene(frames, teachers)
     yield _background(source, plate[None], "median of the empty scene")
     made_by = "difference from the empty scene, kept where prisma_nchw sees a person"
-    for start in range(0, len(frames) - _SEQUENCE_LENGTH, 2 * _SEQUENCE_LENGTH):
+    last: FloatArray | None = None
+    for start in range(0, len(frames) - _SEQUENCE_LENGTH, _SUBTRACTION_STRIDE):
         window = frames[start : start + _SEQUENCE_LENGTH]
+        middle = _person_before(window[_SEQUENCE_LENGTH // 2], plate, teachers)
+        # One long wait of one person must not outweigh the others.
+        if middle is None or (last is not None and overlap(middle, last) > _SAME_POSE_OVERLAP):
+            continue
         alphas = [_person_before(frame, plate, teachers) for frame in window]
         if any(alpha is None for alpha in alphas):
             continue
@@ -185,30 +188,54 @@ def _subtracted(source: Source, teachers: Teachers) -> Iterator[_Entry]:
         cutout = make_cutout(window, found)
         if cutout is None or _jumps(found):
             continue
-        if {"left", "right", "top"} & set(cutout.cut):
+        if {"left", "right"} & set(cutout.cut):
             continue
+        last = middle
         yield _cutout(source, f"{source.path.stem}_{start:04d}", "person", cutout, made_by)
 
 
-def _occupied(frame: Picture, plate: Picture, teachers: Teachers) -> NDArray[np.bool_]:
-    from skimage import morphology
-
-    changed = subtraction.difference_alpha(frame, plate) > 0.2
-    person = teachers.portrait(frame) > 0.15
-    return np.asarray(morphology.dilation(changed | person, morphology.disk(7)))
+def _empty_scene(frames: list[Picture], teachers: Teachers) -> Picture:
+    """The median of the frames without a person or, if there are few, of what people leave free."""
+    sample = frames[:: max(len(frames) // 50, 1)]
+    portraits = [teachers.portrait(frame) for frame in sample]
+    empty = [
+        frame
+        for frame, portrait in zip(sample, portraits, strict=True)
+        if (portrait > 0.5).mean() < _EMPTY_SHARE
+    ]
+    if len(empty) >= _MIN_EMPTY_FRAMES:
+        return subtraction.clean_plate(empty)
+    occupied = [grown(portrait > 0.15, 9) for portrait in portraits]
+    plate = subtraction.clean_plate(sample, occupied)
+    changed = [subtraction.difference_alpha(frame, plate) > 0.2 for frame in sample]
+    both = [grown(a | b, 4) for a, b in zip(occupied, changed, strict=True)]
+    return subtraction.clean_plate(sample, both)
 
 
 def _person_before(frame: Picture, plate: Picture, teachers: Teachers) -> FloatArray | None:
-    """Alpha of the one person in the frame, or None if there is none or the teacher disagrees."""
-    parts = subtraction.bodies(subtraction.difference_alpha(frame, plate), min_share=0.01)
-    if not parts:
-        return None
-    portrait = teachers.portrait(frame)
-    person = parts[0]
-    seen = (portrait * person).sum()
-    if seen < 0.5 * person.sum() or seen < 0.6 * portrait.sum():
-        return None
-    return person
+    """Alpha of one person in the frame, or None if the portrait network sees none there."""
+    changed = subtraction.difference_alpha(frame, plate)
+    for part in subtraction.bodies(changed, _MIN_BODY_SHARE)[:2]:
+        portrait = _portrait_around(frame, part, teachers)
+        if overlap(part, portrait) < _MIN_BODY_AGREEMENT:
+            continue
+        near = blurred(grown(portrait > 0.3, 8), 2.0)
+        refined = subtraction.difference_alpha(frame, plate, solid=portrait > 0.85) * near
+        found = subtraction.bodies(refined, min_share=0.004)
+        if found and overlap(found[0], portrait) > _MIN_BODY_AGREEMENT:
+            return found[0]
+    return None
+
+
+def _portrait_around(frame: Picture, part: FloatArray, teachers: Teachers) -> FloatArray:
+    """The portrait network's alpha from a close-up of one part, in the whole frame's size."""
+    rows, columns = np.flatnonzero(part.max(1) > 0.5), np.flatnonzero(part.max(0) > 0.5)
+    half = int(0.65 * max(np.ptp(rows), np.ptp(columns)))
+    middle = int(rows.mean()), int(columns.mean())
+    area = tuple(slice(max(at - half, 0), at + half) for at in middle)
+    whole = np.zeros(part.shape, np.float32)
+    whole[area] = teachers.portrait(np.ascontiguousarray(frame[area]))
+    return whole
 
 
 def _jumps(alphas: list[FloatArray]) -> bool:
@@ -229,9 +256,13 @@ def _taught(source: Source, teachers: Teachers) -> Iterator[_Entry]:
         sys.stderr.write(f"  {source.path.stem} from {start}: agreement {lowest:.2f}\n")
         if lowest < _MIN_AGREEMENT:
             continue
-        cutout = make_cutout(window, [opinion.alpha for opinion in opinions])
-        if cutout is not None:
-            yield _cutout(source, f"{source.path.stem}_{start:04d}", "person", cutout, made_by)
+        alphas = [opinion.alpha for opinion in opinions]
+        # People who never touch are cutouts of their own.
+        for number, person in enumerate(components(np.max(alphas, 0) > 0.1, _MIN_PERSON_SHARE)):
+            cutout = make_cutout(window, [alpha * person for alpha in alphas])
+            if cutout is not None:
+                name = f"{source.path.stem}_{start:04d}_{number}"
+                yield _cutout(source, name, "person", cutout, made_by)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,7 +11,12 @@ from tiers.errors import MediaError, UsageError
 ALLOWED_LICENCE_CLASSES = frozenset({"PERMISSIVE"})
 
 # `kind` of a matte set; portraits are told apart into `full` and `half` by their lower edge.
-MATTE_SETS = {"p3m_pseudo": "person", "am2k_pseudo": "thing", "aim_pseudo": "thing", "lemur": "thing"}
+MATTE_SETS = {
+    "p3m_pseudo": "person",
+    "am2k_pseudo": "thing",
+    "aim_pseudo": "thing",
+    "lemur": "thing",
+}
 SUBTRACTED_CLIPS = ("one_by_one.mp4", "sam2_01_dog.mp4")
 TEACHER_CLIPS = ("asl_*.mkv", "vp9_webrtc_4.webm")
 BACKGROUND_VIDEOS = ("flower.mp4",)
@@ -39,6 +44,26 @@ class Source:
     item: str
     licence_class: str
     licence: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Matte:
+    """A picture with its alpha; ``kind`` is ``person`` or ``thing``."""
+
+    source: Source
+    alpha_path: Path
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """What is trained on, by what is done with it."""
+
+    photos: tuple[Source, ...]
+    videos: tuple[Source, ...]
+    mattes: tuple[Matte, ...]
+    subtracted: tuple[Source, ...]
+    taught: tuple[Source, ...]
 
 
 class SourceIndex:
@@ -79,41 +104,65 @@ class SourceIndex:
         if row["licence_class"] not in ALLOWED_LICENCE_CLASSES:
             allowed = ", ".join(sorted(ALLOWED_LICENCE_CLASSES))
             msg = (
-                f"{item} has licence class {row['licence_class']!r}, training takes {allowed} only; "
-                "leave it out"
+                f"{item} has licence class {row['licence_class']!r}, training takes {allowed} "
+                "only; leave it out"
             )
             raise UsageError(msg)
         return Source(
             path=path, item=item, licence_class=row["licence_class"], licence=row["licence"]
         )
 
-    def mattes(self, set_name: str) -> list[tuple[Source, Path]]:
-        """Pictures of a matte set that are for training, each with the path of its alpha."""
-        folder = self._data_dir / "mattes" / set_name
-        pictures = sorted((folder / "image").iterdir())
+    def selection(self) -> Selection:
+        """Everything of the data folder that is trained on, checked before any work is done.
+
+        Raises:
+            UsageError: As `source`.
+            MediaError: If a folder or file is missing.
+        """
+        return Selection(
+            photos=tuple(self.source(path) for path in self._background_photos()),
+            videos=tuple(self._listed(f"backgrounds/videos/{name}") for name in BACKGROUND_VIDEOS),
+            mattes=tuple(matte for name in MATTE_SETS for matte in self._mattes(name)),
+            subtracted=tuple(self._listed(f"clips_nogt/{name}") for name in SUBTRACTED_CLIPS),
+            taught=tuple(
+                self.source(path)
+                for pattern in TEACHER_CLIPS
+                for path in self._files("clips_nogt", pattern)
+            ),
+        )
+
+    def _files(self, folder: str, pattern: str) -> list[Path]:
+        paths = sorted((self._data_dir / folder).glob(pattern))
+        if not paths:
+            msg = f"no {pattern} in {self._data_dir / folder}; give the whole data folder"
+            raise MediaError(msg)
+        return paths
+
+    def _listed(self, item: str) -> Source:
+        folder, name = item.rsplit("/", 1)
+        return self.source(self._files(folder, name)[0])
+
+    def _mattes(self, set_name: str) -> list[Matte]:
+        """Pictures of a matte set; every fifth one is left to evaluation."""
+        pictures = self._files(f"mattes/{set_name}/image", "*")
         if len(pictures) > 1:
             pictures = [p for i, p in enumerate(pictures) if i % _EVALUATION_STRIDE]
-        return [(self.source(p), folder / "alpha" / f"{p.stem}.png") for p in pictures]
-
-    def clips(self, pattern: str) -> list[Source]:
-        """Videos without ground truth whose name matches."""
-        return [self.source(p) for p in sorted((self._data_dir / "clips_nogt").glob(pattern))]
-
-    def background_photos(self) -> list[Source]:
-        """Background photos of an allowed licence that no evaluation clip shows."""
-        photos = sorted((self._data_dir / "backgrounds" / "photos").glob("*.jpg"))
-        # The photos named blur_* come without a licence.
-        wanted = [
-            p for p in photos
-            if p.stem not in EVALUATION_BACKGROUNDS and not p.stem.startswith("blur_")
-        ]
-        return [self.source(p) for p in wanted]
-
-    def background_videos(self) -> list[Source]:
-        """Background videos that no evaluation clip shows."""
+        folder = self._data_dir / "mattes" / set_name / "alpha"
         return [
-            self.source(self._data_dir / "backgrounds" / "videos" / name)
-            for name in BACKGROUND_VIDEOS
+            Matte(
+                source=self.source(path),
+                alpha_path=folder / f"{path.stem}.png",
+                kind=MATTE_SETS[set_name],
+            )
+            for path in pictures
+        ]
+
+    def _background_photos(self) -> list[Path]:
+        """Photos that no evaluation clip shows; those named ``blur_*`` come without a licence."""
+        return [
+            path
+            for path in self._files("backgrounds/photos", "*.jpg")
+            if path.stem not in EVALUATION_BACKGROUNDS and not path.stem.startswith("blur_")
         ]
 
 

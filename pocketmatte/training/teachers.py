@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pocketmatte.training.cutouts import Picture, components, guided, without_holes
+from pocketmatte.training.cutouts import Picture, guided
+from pocketmatte.training.masks import components, without_holes
 from tiers.errors import CheckpointError
 
 FloatArray = NDArray[np.float32]

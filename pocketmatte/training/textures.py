@@ -12,7 +12,9 @@ FloatArray = NDArray[np.float32]
 SizeHW = tuple[int, int]
 
 
-def smooth_noise(random: np.random.Generator, size_hw: SizeHW, cells: tuple[int, int]) -> FloatArray:
+def smooth_noise(
+    random: np.random.Generator, size_hw: SizeHW, cells: tuple[int, int]
+) -> FloatArray:
     """Value noise: ``cells`` random values a side, interpolated; ``(H, W)`` in 0..1."""
     grid = random.random((max(cells[0], 2), max(cells[1], 2)), dtype=np.float32)
     picture = Image.fromarray(grid).resize(size_hw[::-1], Image.Resampling.BICUBIC)
@@ -49,20 +51,22 @@ def _stripes(random: np.random.Generator, size_hw: SizeHW) -> FloatArray:
     wave = np.sin(
         (np.cos(angle) * x + np.sin(angle) * y) * 2.0 * np.pi / random.uniform(6.0, size_hw[0] / 2)
     )
-    return (wave > random.uniform(-0.7, 0.7)).astype(np.float32)
+    return np.asarray(wave > random.uniform(-0.7, 0.7), np.float32)
 
 
 def _plaid(random: np.random.Generator, size_hw: SizeHW) -> FloatArray:
     y, x = np.mgrid[0 : size_hw[0], 0 : size_hw[1]].astype(np.float32)
     period = random.uniform(8.0, size_hw[0] / 2)
     phase = 2.0 * np.pi / period
-    return 0.5 * (np.sin(phase * x) > 0.2) + 0.5 * (np.sin(phase * y) > 0.2).astype(np.float32)
+    across, down = np.sin(phase * x) > 0.2, np.sin(phase * y) > 0.2
+    return np.asarray(0.5 * across + 0.5 * down, np.float32)
 
 
 def _dots(random: np.random.Generator, size_hw: SizeHW) -> FloatArray:
     y, x = np.mgrid[0 : size_hw[0], 0 : size_hw[1]].astype(np.float32)
     phase = 2.0 * np.pi / random.uniform(7.0, 26.0)
-    return (np.sin(phase * x) * np.sin(phase * y) > random.uniform(0.1, 0.7)).astype(np.float32)
+    wave = np.sin(phase * x) * np.sin(phase * y)
+    return np.asarray(wave > random.uniform(0.1, 0.7), np.float32)
 
 
 def _blotches(random: np.random.Generator, size_hw: SizeHW) -> FloatArray:
@@ -142,7 +146,7 @@ def _landscape(random: np.random.Generator, size_hw: SizeHW) -> FloatArray:
     """Sky, a ragged skyline, and ground."""
     height, width = size_hw
     y = np.arange(height, dtype=np.float32)[:, None]
-    fade = np.broadcast_to(y / height, size_hw)
+    fade = np.asarray(np.broadcast_to(y / height, size_hw), np.float32)
     picture = _blend(fade, random_colour(random), random_colour(random))
     horizon = height * random.uniform(0.3, 0.8)
     for layer in range(int(random.integers(1, 4))):
@@ -163,7 +167,9 @@ def _clutter(random: np.random.Generator, size_hw: SizeHW) -> FloatArray:
         top = int(random.integers(-box_hw[0] // 2, size_hw[0]))
         left = int(random.integers(-box_hw[1] // 2, size_hw[1]))
         area = (slice(max(top, 0), top + box_hw[0]), slice(max(left, 0), left + box_hw[1]))
-        shade = np.linspace(*random.uniform(0.5, 1.2, 2), picture[area].shape[1], dtype=np.float32)
+        shade = np.linspace(
+            random.uniform(0.5, 1.2), random.uniform(0.5, 1.2), picture[area].shape[1]
+        )
         picture[area] = random_colour(random) * shade[:, None]
     return picture
 

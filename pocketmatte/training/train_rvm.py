@@ -96,7 +96,7 @@ class Run:
         started = time.monotonic()
         sums: dict[bool, list[float]] = {True: [0, 0, 0], False: [0, 0, 0]}  # full or narrow
         for batch in self._batches(stage, first, cache, workers):
-            draw = random.Random(self.seed * 1_000_003 + self.step)  # noqa: S311  no secret
+            draw = random.Random(self.seed * 1_000_003 + self.step)
             full = draw.random() < _FULL_SHARE
             tier = self.elastic.full if full else draw.choice(narrow)
             mad, loss = self._step(stage, (self.step - first) / stage.steps, tier, batch)

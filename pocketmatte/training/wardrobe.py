@@ -12,7 +12,14 @@ FloatArray = NDArray[np.float32]
 
 # Skin tones from light to dark, RGB; drawn tones lie between two neighbours.
 _SKIN_TONES = np.array(
-    ((250, 220, 200), (235, 190, 160), (205, 150, 115), (160, 105, 75), (110, 70, 50), (65, 40, 30)),
+    (
+        (250, 220, 200),
+        (235, 190, 160),
+        (205, 150, 115),
+        (160, 105, 75),
+        (110, 70, 50),
+        (65, 40, 30),
+    ),
     np.float32,
 )
 _HAIR_COLOURS = np.array(
@@ -105,7 +112,11 @@ def _face(random: np.random.Generator, skin: FloatArray, hair: FloatArray) -> Fl
         draw.line((x - 8, eye_y - 8, x + 8, eye_y - 8), fill=lock, width=3)
         if random.random() < 0.2:
             draw.ellipse((x - 10, eye_y - 8, x + 10, eye_y + 9), outline=(15, 15, 15), width=2)
-    draw.line((middle, eye_y + 4, middle + 3, height * 0.66, middle - 2, height * 0.67), fill=dark, width=2)
+    draw.line(
+        (middle, eye_y + 4, middle + 3, height * 0.66, middle - 2, height * 0.67),
+        fill=dark,
+        width=2,
+    )
     lips = (int(min(skin[0], 200)), int(skin[1] * 0.6), int(skin[2] * 0.6))
     draw.ellipse((middle - 10, height * 0.76, middle + 10, height * 0.81), fill=lips)
     return np.asarray(image, np.float32)
@@ -124,8 +135,12 @@ def random_dress(random: np.random.Generator, *, facing: str, photo: Picture | N
         # Jeans and dark cloth are what most trousers are made of.
         denim = random.choice(np.array(((60, 80, 120), (30, 32, 40), (90, 85, 75)), np.float32))
         trousers = _plain(random, denim, _LIMB_HW) * random.uniform(0.6, 1.4)
-    sleeves = top[: _LIMB_HW[0], : _LIMB_HW[1]] if random.random() < 0.8 else cloth(random, _LIMB_HW)
-    hem = random.choice((0.0, random.uniform(0.1, 0.3), random.uniform(0.3, 1.4)), p=(0.5, 0.3, 0.2))
+    sleeves = (
+        top[: _LIMB_HW[0], : _LIMB_HW[1]] if random.random() < 0.8 else cloth(random, _LIMB_HW)
+    )
+    hem = random.choice(
+        (0.0, random.uniform(0.1, 0.3), random.uniform(0.3, 1.4)), p=(0.5, 0.3, 0.2)
+    )
     head = _face(random, skin, hair) if facing == "front" else _plain(random, skin, _HEAD_HW)
     streaks = smooth_noise(random, _HEAD_HW, (3, 30))[..., None]
     hair_picture = np.asarray(hair * (0.6 + 0.8 * streaks), np.float32)
@@ -136,7 +151,9 @@ def random_dress(random: np.random.Generator, *, facing: str, photo: Picture | N
         face=_lit(head, light),
         hair=_lit(hair_picture, light),
         top=_lit(top, light),
-        shoe=_lit(_plain(random, random_colour(random) * random.uniform(0.2, 1.0), _LIMB_HW), light),
+        shoe=_lit(
+            _plain(random, random_colour(random) * random.uniform(0.2, 1.0), _LIMB_HW), light
+        ),
         sleeve_texture=_lit(sleeves, light),
         trouser_texture=_lit(trousers, light),
         hair_colour=(float(hair[0]), float(hair[1]), float(hair[2])),

@@ -1,6 +1,7 @@
 """One small network, its captures and its files, made once for all tests of the exporters."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,15 +72,16 @@ def files(
     captured: Mapping[str, Captured],
     metadata: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Mapping[tuple[str, str], tuple[Path, Notes]]:
-    """Return file and notes by (format, recipe), in every format and recipe."""
+) -> Callable[[str, str], tuple[Path, Notes]]:
+    """Return file and notes of a format and recipe, exported when first asked for."""
     folder = tmp_path_factory.mktemp("files")
-    made = {}
-    for recipe, program in captured.items():
-        for name, row in TARGETS.items():
-            path = folder / f"matte-{recipe}{row.suffix}"
-            made[name, recipe] = (path, row.export(program, path, metadata))
-    return made
+
+    @functools.cache
+    def exported(name: str, recipe: str) -> tuple[Path, Notes]:
+        path = folder / f"matte-{recipe}{TARGETS[name].suffix}"
+        return path, TARGETS[name].export(captured[recipe], path, metadata)
+
+    return exported
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 import hashlib
+import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,6 @@ def elsewhere(
     network: Rvm, metadata: dict[str, str], root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
     """Return the folder that another process exported to, and what it printed."""
-    import json
-
     folder = tmp_path_factory.mktemp("elsewhere")
     save_file(network.state_dict(), folder / "weights.safetensors")
     command = [sys.executable, "-c", _EXPORT, str(folder), json.dumps(metadata)]
@@ -65,9 +64,9 @@ def _digests(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_two_processes_write_the_same_bytes(
-    files: Mapping[tuple[str, str], tuple[Path, Notes]], elsewhere: tuple[Path, str], name: str
+    files: Callable[[str, str], tuple[Path, Notes]], elsewhere: tuple[Path, str], name: str
 ) -> None:
-    path = files[name, "fp16"][0]
+    path = files(name, "fp16")[0]
     assert _digests(path) == _digests(elsewhere[0] / path.name)
 
 

@@ -16,7 +16,7 @@ from tiers.contract import contracts
 from tiers.errors import BundleError
 from tiers.ladder import tier
 
-Files = Mapping[tuple[str, str], tuple[Path, Notes]]
+Files = Callable[[str, str], tuple[Path, Notes]]
 FORMATS = ("coreml", "coreml-image")
 
 
@@ -32,13 +32,13 @@ def _operations(path: Path) -> list[Any]:
 def test_a_package_keeps_its_contract(
     files: Files, captured: Mapping[str, Captured], name: str, precision: str
 ) -> None:
-    check_mlpackage(files[name, precision][0], captured[precision].contract, recipe(precision))
+    check_mlpackage(files(name, precision)[0], captured[precision].contract, recipe(precision))
 
 
 def test_a_half_precision_package_computes_in_half_precision(files: Files) -> None:
     types = Counter(
         output.type.tensorType.dataType
-        for operation in _operations(files["coreml", "fp16"][0])
+        for operation in _operations(files("coreml", "fp16")[0])
         if operation.type != "const"
         for output in operation.outputs
     )
@@ -46,7 +46,7 @@ def test_a_half_precision_package_computes_in_half_precision(files: Files) -> No
 
 
 def test_image_outputs_are_scaled_to_255_inside_the_model(files: Files) -> None:
-    operations = _operations(files["coreml-image", "fp32"][0])
+    operations = _operations(files("coreml-image", "fp32")[0])
     constants = {
         operation.outputs[0].name: operation.attributes["val"].immediateValue.tensor.floats.values
         for operation in operations
@@ -63,7 +63,7 @@ def test_image_outputs_are_scaled_to_255_inside_the_model(files: Files) -> None:
 def test_a_package_carries_the_metadata_and_no_date(
     files: Files, metadata: dict[str, str], name: str, root: Path
 ) -> None:
-    path = files[name, "fp16"][0]
+    path = files(name, "fp16")[0]
     spec = ct.utils.load_spec(str(path))
     own = dict(spec.description.metadata.userDefined)
     assert own.items() >= metadata.items()
@@ -81,7 +81,7 @@ def test_a_package_carries_the_metadata_and_no_date(
 
 @pytest.fixture
 def copied(files: Files, tmp_path: Path) -> Path:
-    return shutil.copytree(files["coreml", "fp16"][0], tmp_path / "matte.mlpackage")
+    return shutil.copytree(files("coreml", "fp16")[0], tmp_path / "matte.mlpackage")
 
 
 def _cut(name: str) -> Callable[[Path], None]:
@@ -129,7 +129,7 @@ def test_a_damaged_package_is_refused(
 
 
 def test_a_package_of_another_tier_precision_or_variant_is_refused(
-    files: Files, copied: Path, captured: Mapping[str, Captured]
+    copied: Path, captured: Mapping[str, Captured]
 ) -> None:
     contract = captured["fp16"].contract
     other = contracts(tier("rvm", "t02"))[0]

@@ -1,6 +1,6 @@
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,12 @@ from export.recipe import RECIPES
 from export.targets import Notes
 from export.to_executorch import METADATA_METHOD, lower
 
-Files = Mapping[tuple[str, str], tuple[Path, Notes]]
+Files = Callable[[str, str], tuple[Path, Notes]]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_network_is_one_delegate_with_nothing_outside(files: Files, recipe: str) -> None:
-    notes = files["executorch", recipe][1]
+    notes = files("executorch", recipe)[1]
     assert notes == {"minimum_runtime": "ExecuTorch 1.5", "delegates": 1, "outside": {}}
 
 
@@ -39,7 +39,7 @@ def test_the_file_carries_the_metadata_and_names_no_source(
 ) -> None:
     from executorch.runtime import Runtime
 
-    path = files["executorch", "fp32"][0]
+    path = files("executorch", "fp32")[0]
     program = Runtime.get().load_program(path)
     assert program.method_names == {"forward", METADATA_METHOD}
     (text,) = program.load_method(METADATA_METHOD).execute([])
@@ -56,12 +56,12 @@ def test_executorch_computes_what_pytorch_computes(
 ) -> None:
     from executorch.runtime import Runtime
 
-    method = Runtime.get().load_program(files["executorch", "fp32"][0]).load_method("forward")
+    method = Runtime.get().load_program(files("executorch", "fp32")[0]).load_method("forward")
     contract = captured["fp32"].contract
     states = [torch.zeros(tensor.shape) for tensor in contract.state_inputs.values()]
     for frame, outputs in zip(frames, expected, strict=True):
         given = method.execute([frame, *states])
         for value, truth, tensor in zip(given, outputs, contract.outputs, strict=True):
-            # the limit for single precision on real frames; measured: 2e-6
+            # the limit for single precision on real frames; measured: 4e-6
             assert (value - truth).abs().max() <= 5e-5, tensor.name
         states = list(given[2:])

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,14 @@ from export.recipe import RECIPES
 from export.targets import Notes
 from export.to_onnx import OPSET
 
-Files = Mapping[tuple[str, str], tuple[Path, Notes]]
+Files = Callable[[str, str], tuple[Path, Notes]]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_file_has_the_names_shapes_and_type_of_the_contract(
     files: Files, captured: Mapping[str, Captured], recipe: str
 ) -> None:
-    graph = onnx.load(files["onnx", recipe][0]).graph
+    graph = onnx.load(files("onnx", recipe)[0]).graph
     for values, tensors in (
         (graph.input, captured[recipe].contract.inputs),
         (graph.output, captured[recipe].contract.outputs),
@@ -33,7 +33,7 @@ def test_the_file_has_the_names_shapes_and_type_of_the_contract(
 def test_the_file_carries_the_metadata_and_says_its_opset(
     files: Files, metadata: dict[str, str]
 ) -> None:
-    path, notes = files["onnx", "fp32"]
+    path, notes = files("onnx", "fp32")
     model = onnx.load(path)
     assert {entry.key: entry.value for entry in model.metadata_props} == metadata
     assert [entry.version for entry in model.opset_import] == [OPSET]
@@ -42,7 +42,7 @@ def test_the_file_carries_the_metadata_and_says_its_opset(
 
 
 def test_the_file_is_alone_and_names_no_source(files: Files, root: Path) -> None:
-    path = files["onnx", "fp32"][0]
+    path = files("onnx", "fp32")[0]
     model = onnx.load(path, load_external_data=False)
     assert all(
         weight.data_location != onnx.TensorProto.EXTERNAL for weight in model.graph.initializer
@@ -63,7 +63,7 @@ def test_onnx_runtime_computes_what_pytorch_computes(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
-        files["onnx", "fp32"][0], options, providers=["CPUExecutionProvider"]
+        files("onnx", "fp32")[0], options, providers=["CPUExecutionProvider"]
     )
     contract = captured["fp32"].contract
     states = {
@@ -72,6 +72,6 @@ def test_onnx_runtime_computes_what_pytorch_computes(
     for frame, outputs in zip(frames, expected, strict=True):
         given = session.run(None, {"frame": frame.numpy(), **states})
         for value, truth, tensor in zip(given, outputs, contract.outputs, strict=True):
-            # the limit for single precision on real frames; measured: 2e-6
+            # the limit for single precision on real frames; measured: 3e-6
             assert np.abs(value - truth.numpy()).max() <= 5e-5, tensor.name
         states = dict(zip(states, given[2:], strict=True))

@@ -136,9 +136,7 @@ def test_facts_say_what_really_runs(loaded: Session) -> None:
     assert str(loaded.facts["version"])[0].isdigit()
 
 
-def test_memory_order_of_an_input_changes_nothing(
-    loaded: Session, running_contract: ProgramContract
-) -> None:
+def test_memory_order_of_an_input_changes_nothing(loaded: Session) -> None:
     inputs = {**_inputs(), "frame": np.random.default_rng(0).random((1, 3, 8, 16), np.float32)}
     turned = {name: np.asfortranarray(array) for name, array in inputs.items()}
     assert not turned["frame"].flags.c_contiguous
@@ -199,7 +197,7 @@ def test_a_damaged_file_is_refused_in_one_line(
         runtime(name).load(path, running_contract, threads=1)
     message = str(caught.value)
     assert f"refuses {path}: " in message
-    assert message.endswith("; build the file again")
+    assert message.endswith("; build it again")
     assert "\n" not in message
     assert capfd.readouterr().err == ""
 
@@ -271,7 +269,8 @@ def test_core_ml_is_unavailable_off_macos_and_says_so(
 def test_a_picture_of_8_bits_survives_the_way_to_core_ml_and_back(
     running_contract: ProgramContract,
 ) -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 16)).astype(np.float32) / 255
+    drawn = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 16))
+    levels = drawn.astype(np.float32) / np.float32(255)
     frame, *_ = running_contract.inputs
     image = to_image(levels)
     assert (image.mode, image.size) == ("RGB", (16, 8))

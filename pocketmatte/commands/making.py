@@ -1,0 +1,174 @@
+"""``pocketmatte import``, ``export`` and ``build``: from weights to files."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export.recipe import RECIPES
+from export.targets import TARGETS, target
+from pocketmatte.build import Event, Request, build, expected_paths, export_file
+from pocketmatte.console import (
+    CHECK_FAILED,
+    JsonFlag,
+    chosen,
+    emit,
+    note,
+    progress,
+    relative,
+    table,
+)
+from tiers.errors import UsageError
+from tiers.ladder import LADDERS, ladder, tier
+from tiers.spec import Orientation
+
+OrientationOption = Annotated[
+    Orientation, typer.Option(help="How the phone is held: landscape frames are wider than high.")
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(help="A .safetensors weight file; the shipped weights when left out."),
+]
+
+
+def import_(
+    network: Annotated[str, typer.Argument(help="Name of the network.")],
+    file: Annotated[Path, typer.Argument(help="The official checkpoint (.pth).")],
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Turn an official checkpoint into a weight file, checked key by key.
+
+    The file is read without running anything it holds; keys, shapes and values must all be right.
+    Its licence stays what it was.
+
+    Examples:
+        pocketmatte import rvm rvm_mobilenetv3.pth --out rvm_mobilenetv3.safetensors
+    """
+    ladder(network)
+    if out.suffix != ".safetensors":
+        msg = f"--out is {out}; weights are written as .safetensors: give such a name"
+        raise UsageError(msg)
+    from tiers.checkpoint import digest, read_pytorch, write_safetensors
+    from tiers.official import recognise
+    from tiers.weights import PLAIN_FORMAT
+
+    layout, tensors = recognise(network, read_pytorch(file))
+    metadata = {
+        "format": PLAIN_FORMAT,
+        "network": network,
+        "origin": f"imported official checkpoint {layout.name}: {file.name}",
+        "licence": layout.source,
+    }
+    write_safetensors(out, tensors, metadata)
+    result = {
+        "network": network,
+        "variant": layout.name,
+        "tier": layout.tier,
+        "tensors": len(tensors),
+        "digest": digest(tensors),
+        "out": out,
+        "licence": layout.source,
+    }
+    rows = list(result.items())
+    emit(result, table("", ("imported", ""), rows), as_json=as_json)
+
+
+def export_(
+    network: Annotated[str, typer.Argument(help="Name of the network.")],
+    tier_name: Annotated[str, typer.Option("--tier", help="One tier, t01 to t12.")],
+    out: Annotated[Path, typer.Option(help="A file with the format's ending, or a bundle folder.")],
+    form: Annotated[str, typer.Option("--format", help=", ".join(TARGETS) + ".")] = "onnx",
+    recipe: Annotated[str, typer.Option(help=", ".join(RECIPES) + ".")] = "fp32",
+    weights: WeightsOption = None,
+    orientation: OrientationOption = "landscape",
+    as_json: JsonFlag = False,
+) -> None:
+    """Export one tier to one format.
+
+    Examples:
+        pocketmatte export rvm --tier t04 --format executorch --recipe fp32 --out t04.pte
+
+        pocketmatte export rvm --tier t08 --format coreml --recipe fp16 --out build/one
+    """
+    tier(network, tier_name)
+    request = Request(
+        network=network,
+        tiers=(tier_name,),
+        formats=chosen(form, list(TARGETS), "format"),
+        recipes=chosen(recipe, list(RECIPES), "recipe"),
+        orientation=orientation,
+        weights=weights,
+    )
+    suffix = target(request.formats[0]).suffix
+    if len(request.formats) == len(request.recipes) == 1 and out.name.endswith(suffix):
+        emit([export_file(out, request)], None, as_json=as_json)
+        if not as_json:
+            note(f"wrote {relative(out)}")
+        return
+    _build(out, request, jobs=1, as_json=as_json)
+
+
+def build_(
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("build/bundle"),
+    network: Annotated[str, typer.Option(help="Networks, comma-separated, or all.")] = "all",
+    tier_names: Annotated[
+        str, typer.Option("--tier", help="Tiers, comma-separated, or all.")
+    ] = "all",
+    form: Annotated[
+        str, typer.Option("--format", help=f"Of {', '.join(TARGETS)}; comma-separated, or all.")
+    ] = "onnx,coreml,executorch",
+    recipe: Annotated[
+        str, typer.Option(help=f"Of {', '.join(RECIPES)}; comma-separated, or all.")
+    ] = "fp32,fp16",
+    weights: WeightsOption = None,
+    orientation: OrientationOption = "landscape",
+    jobs: Annotated[int, typer.Option(help="Captures built at the same time.")] = 1,
+    as_json: JsonFlag = False,
+) -> None:
+    """Build any part of the matrix: networks x tiers x formats x recipes.
+
+    What is up to date is kept. A build that is stopped, even by kill -9, goes on where it was when
+    it is started again.
+
+    Examples:
+        pocketmatte build --network rvm --tier t01,t04 --format onnx --recipe fp32 --out build/two
+
+        pocketmatte build --tier all --jobs 2 --out build/matrix
+    """
+    for name in chosen(network, list(LADDERS), "network"):
+        request = Request(
+            network=name,
+            tiers=chosen(tier_names, list(ladder(name)), "tier"),
+            formats=chosen(form, list(TARGETS), "format"),
+            recipes=chosen(recipe, list(RECIPES), "recipe"),
+            orientation=orientation,
+            weights=weights,
+        )
+        _build(out, request, jobs=jobs, as_json=as_json)
+
+
+def _build(out: Path, request: Request, *, jobs: int, as_json: bool) -> None:
+    started = time.monotonic()
+    paths = expected_paths(request)
+    events: list[Event] = []
+    with progress(len(paths), "building", quiet=as_json) as advance:
+        for event in build(out, request, jobs=jobs):
+            events.append(event)
+            advance(event.path)
+    failed = [event for event in events if event.outcome == "failed"]
+    counts = {
+        outcome: sum(event.outcome == outcome for event in events)
+        for outcome in ("built", "kept", "failed")
+    }
+    seconds = time.monotonic() - started
+    summary = {"out": out, "seconds": seconds, **counts, "artifacts": events}
+    emit(summary, None, as_json=as_json)
+    if not as_json:
+        for event in failed:
+            note(f"failed: {event.path}: {event.reason}")
+        counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        note(f"{relative(out)}: {counted} in {seconds:.1f} s")
+    if failed:
+        raise typer.Exit(CHECK_FAILED)
