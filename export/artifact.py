@@ -60,11 +60,13 @@ def inside(root: Path, relative: str) -> Path:
     pure = PurePosixPath(relative)
     path = root / relative
     if (
-        pure.is_absolute()
+        "\0" in relative
+        or pure.is_absolute()
         or ".." in pure.parts
         or not pure.parts
         or "\\" in relative
-        or not path.resolve().is_relative_to(root.resolve())
+        # not Path.resolve: on some versions of Python it raises where links form a loop
+        or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
     ):
         msg = f"path {relative!r} leads outside the bundle {root}; build it again"
         raise BundleError(msg)

@@ -7,6 +7,7 @@ and every tensor must be finite.
 import hashlib
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,12 @@ import torch
 from torch import Tensor
 
 from tiers.errors import CheckpointError
+
+# What torch.load raises, besides UnpicklingError, on files with cut ends and changed bytes.
+_DAMAGED = (
+    AssertionError, AttributeError, EOFError, LookupError, OSError, OverflowError, RuntimeError,
+    TypeError, ValueError, struct.error, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -49,20 +56,20 @@ def read_pytorch(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = (
-            f"{path} holds more than tensors and was not opened ({_first_line(error)}); "
-            "save its state dict alone: torch.save(model.state_dict(), FILE)"
+            f"{path} holds more than tensors, or is not whole; nothing in it was run: "
+            "fetch it again, or save its state dict alone: torch.save(model.state_dict(), FILE)"
         )
         raise CheckpointError(msg) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         msg = f"{path} is no whole PyTorch file ({_first_line(error)}); fetch it again"
         raise CheckpointError(msg) from error
     if not isinstance(content, Mapping) or not content:
         msg = f"{path} holds a {type(content).__name__}, not a state dict of named tensors"
         raise CheckpointError(msg)
-    strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
+    strange = [str(key) for key, value in content.items() if not _is_plain(value)]
     if strange:
         msg = (
-            f"{path} is no state dict: {', '.join(strange[:5])} hold no tensors; "
+            f"{path} is no state dict: {', '.join(strange[:5])} hold no plain tensors; "
             "save the state dict alone: torch.save(model.state_dict(), FILE)"
         )
         raise CheckpointError(msg)
@@ -83,7 +90,10 @@ def write_safetensors(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_file(
-            {key: value.contiguous() for key, value in tensors.items()}, partial, dict(metadata)
+            # copies: the format refuses tensors that share memory, as tied weights do
+            {key: value.clone().contiguous() for key, value in tensors.items()},
+            partial,
+            dict(metadata),
         )
         os.replace(partial, path)  # noqa: PTH105  the pair with the unlink below reads as one
     except (OSError, safetensors.SafetensorError) as error:
@@ -117,6 +127,15 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         total.update(f"{key}:{value.dtype}:{tuple(value.shape)};".encode())
         total.update(value.view(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
+
+
+def _is_plain(value: object) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and not value.is_complex()
+    )
 
 
 def _require_file(path: Path) -> None:

@@ -119,7 +119,7 @@ def stand(
     stretch = float(np.exp(random.uniform(-0.15, 0.15)))
     scale = _shown_height(random, item.kind) * frame_hw[0] / height
     if {"left", "right"} <= item.cut:
-        scale = max(scale, 1.1 * frame_hw[1] / (width * stretch))
+        scale = max(scale, 1.2 * frame_hw[1] / (width * stretch))
     if "top" in item.cut:
         # The head is outside, the feet are still to stand on the ground.
         scale = max(scale, random.uniform(0.8, 1.1) * frame_hw[0] / height)
@@ -139,9 +139,11 @@ def stand(
         top = max(top, frame_hw[0] + room - shown_hw[0])
     if "top" in item.cut:
         top = min(top, -room)
-    if "left" in item.cut:
+    if {"left", "right"} <= item.cut:
+        left = 0.5 * (frame_hw[1] - shown_hw[1])
+    elif "left" in item.cut:
         left = -room - random.uniform(0.0, 0.25) * shown_hw[1]
-    if "right" in item.cut:
+    elif "right" in item.cut:
         left = frame_hw[1] + room - random.uniform(0.75, 1.0) * shown_hw[1]
     pivot = left + shown_hw[1] / 2.0, top + shown_hw[0]
     path = random_path(random, length, pivot, limits)

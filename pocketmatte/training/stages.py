@@ -32,7 +32,7 @@ class Stage:
 STAGES = MappingProxyType(
     {
         "coarse": Stage(
-            steps=2400,
+            steps=2900,
             frame_hw=(96, 176),
             ratio=1.0,
             clip_length=2,
@@ -41,7 +41,7 @@ STAGES = MappingProxyType(
             distillation=0.0,
         ),
         "middle": Stage(
-            steps=700,
+            steps=900,
             frame_hw=(144, 256),
             ratio=1.0,
             clip_length=3,
@@ -50,7 +50,7 @@ STAGES = MappingProxyType(
             distillation=0.5,
         ),
         "refined": Stage(
-            steps=400,
+            steps=500,
             frame_hw=(288, 512),
             ratio=0.5,
             clip_length=3,
