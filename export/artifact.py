@@ -1,13 +1,12 @@
-"""Artifacts on disk: hashing a file or a folder, writing whole or not at all, staying inside."""
+"""Artifacts on disk: hashing a file or a folder, writing text whole, staying inside."""
 
 import hashlib
 import os
-import shutil
 from pathlib import Path, PurePosixPath
 
+from export.atomic import whole
 from tiers.errors import BundleError
 
-PARTIAL = ".partial"  # suffix of a hidden sibling that is not yet, or will never be, an artifact
 _CHUNK_BYTES = 1 << 20
 
 
@@ -79,28 +78,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         BundleError: If the disk refuses it.
     """
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        msg = f"could not write {path} ({error.strerror}); free some space or choose another folder"
-        raise BundleError(msg) from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def remove_partials(root: Path) -> None:
-    """Delete what a killed run left half-written below ``root``."""
-    for path in sorted(root.rglob(f".*{PARTIAL}"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
 
 
 def _update(total: "hashlib._Hash", path: Path) -> None:

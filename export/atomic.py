@@ -6,6 +6,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from tiers.errors import BundleError
+
+PARTIAL = ".partial"  # suffix of a hidden sibling that is not yet, or will never be, whole
+REPLACED = ".replaced"  # suffix of a hidden sibling that a whole folder is about to replace
+
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -16,30 +21,46 @@ def whole(path: Path) -> Iterator[Path]:
     write to ``path`` removes it.
 
     Args:
-        path: The file or folder to make or replace; its parents are made.
+        path: The file or folder to make or replace; its parents are made. A file never replaces a
+            folder.
 
     Yields:
         Where to write: a path that does not exist.
+
+    Raises:
+        BundleError: If the disk refuses it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    replaced = path.with_name(f".{path.name}.replaced")
-    _remove(partial)
-    _remove(replaced)
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    replaced = path.with_name(f".{path.name}{REPLACED}")
     try:
-        yield partial
-        _flush(partial)
-        if path.is_dir():  # a folder cannot be renamed onto one that holds something
-            path.rename(replaced)
-        partial.replace(path)
-    finally:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
         _remove(replaced)
+        yield partial
+        _flush(partial)
+        if partial.is_dir() and path.is_dir():  # it cannot be renamed onto one that holds something
+            path.rename(replaced)
+        partial.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        msg = f"could not write {path} ({reason}); free some space or choose another folder"
+        raise BundleError(msg) from error
+    finally:
+        with contextlib.suppress(OSError):  # where a folder above is none, there is nothing to do
+            _remove(partial)
+            _remove(replaced)
+
+
+def remove_partials(root: Path) -> None:
+    """Delete what a killed run left half-written below ``root``."""
+    for suffix in (PARTIAL, REPLACED):
+        for path in sorted(root.rglob(f".*{suffix}"), reverse=True):
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 

@@ -15,14 +15,13 @@ from export.artifact import inside, write_text
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError
 
-SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Tensor(_Model):
@@ -89,7 +88,7 @@ class Artifact(_Model):
 class Manifest(_Model):
     """A whole bundle."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     pocketmatte: str
     weights: list[Weights]
     artifacts: list[Artifact]

@@ -4,9 +4,6 @@ import copy
 import dataclasses
 import inspect
 import itertools
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +13,8 @@ from export.quiet import quiet
 from export.recipe import Recipe
 from tiers.contract import ProgramContract, contracts
 from tiers.errors import ExportError
-from tiers.networks import rvm
+from tiers.networks import programs
 from tiers.spec import TierSpec
-
-_PROGRAMS: Mapping[str, Callable[[Any, TierSpec], dict[str, nn.Module]]] = MappingProxyType(
-    {"rvm": rvm.programs}
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +51,7 @@ def capture(network: nn.Module, spec: TierSpec, program: str, recipe: Recipe) ->
     """
     contract = _contract(spec, program)
     where = f"{spec.network}/{spec.name}/{program}"
-    own = _PROGRAMS[spec.network](copy.deepcopy(network), spec)[program]
+    own = programs(copy.deepcopy(network), spec)[program]
     own = fold_batch_norm(own.eval().requires_grad_(requires_grad=False))
     _check_inputs(own, contract, where)
     try:

@@ -1,42 +1,59 @@
 """What a bundle holds besides its programs: the weights they were made from."""
 
-import shutil
 from pathlib import Path
 
-import safetensors.torch
-
-from export.artifact import PARTIAL, inside
+from export.artifact import inside
+from export.manifest import Manifest, read_manifest
 from export.manifest import Weights as WeightsEntry
-from tiers.checkpoint import digest, read_safetensors
-from tiers.errors import BundleError
+from tiers.checkpoint import digest, read_safetensors, write_safetensors
+from tiers.errors import BundleError, CheckpointError
 from tiers.spec import TierSpec
 from tiers.weights import Weights, untrained
 
 _UNTRAINED = "untrained"
 
 
-def place_weights(out: Path, weights: Weights) -> WeightsEntry:
-    """Copy ``weights`` into the bundle, so that it can be verified without anything else.
-
-    Untrained weights are made from a seed again when needed and take no file.
+def read_bundle(root: Path) -> Manifest:
+    """Return the manifest of a bundle that holds something.
 
     Raises:
-        BundleError: If the disk refuses.
+        BundleError: If there is no manifest, or it is broken or empty.
     """
-    if weights.origin.startswith(_UNTRAINED):
-        relative = None
-    else:
-        relative = f"weights/{weights.network}-{weights.sha256[:12]}.safetensors"
-        path = inside(out, relative)
-        if not path.is_file():
-            _copy(path, weights)
+    manifest = read_manifest(root)
+    if not manifest.artifacts:
+        msg = f"{root} holds no artifact; run pocketmatte build first"
+        raise BundleError(msg)
+    return manifest
+
+
+def described(weights: Weights) -> WeightsEntry:
+    """Return the manifest's entry of ``weights``.
+
+    Untrained weights are made from a seed again when needed and take no file.
+    """
+    has_file = not weights.origin.startswith(_UNTRAINED)
+    name = f"weights/{weights.network}-{weights.sha256[:12]}.safetensors"
     return WeightsEntry(
-        path=relative,
+        path=name if has_file else None,
         network=weights.network,
         digest=weights.sha256,
         origin=weights.origin,
         licence=weights.licence,
     )
+
+
+def place_weights(out: Path, weights: Weights) -> WeightsEntry:
+    """Copy ``weights`` into the bundle, so that it can be verified without anything else.
+
+    Raises:
+        CheckpointError: If the disk refuses.
+    """
+    entry = described(weights)
+    if entry.path is not None:
+        path = inside(out, entry.path)
+        if not _holds(path, entry.digest):
+            write_safetensors(path, weights.tensors, weights.metadata)
+    return entry
 
 
 def bundle_weights(root: Path, entry: WeightsEntry, spec: TierSpec) -> Weights:
@@ -64,16 +81,9 @@ def bundle_weights(root: Path, entry: WeightsEntry, spec: TierSpec) -> Weights:
     return weights
 
 
-def _copy(path: Path, weights: Weights) -> None:
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+def _holds(path: Path, expected: str) -> bool:
+    """Say whether a file holds the weights of that digest, whole."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {key: value.contiguous() for key, value in weights.tensors.items()}
-        safetensors.torch.save_file(tensors, partial, dict(weights.metadata))
-        partial.replace(path)
-    except OSError as error:
-        free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
-        msg = f"could not write {path} ({error}); {free} bytes are free, choose another folder"
-        raise BundleError(msg) from error
-    finally:
-        partial.unlink(missing_ok=True)
+        return digest(read_safetensors(path)[0]) == expected
+    except CheckpointError:
+        return False

@@ -4,10 +4,10 @@ Exit codes: 0 good, 1 a check failed or a file or machine will not do, 2 wrong u
 Ctrl-C.
 """
 
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-import click
 import typer
 
 from pocketmatte.commands.catalogue import tiers
@@ -15,7 +15,7 @@ from pocketmatte.commands.demo import demo
 from pocketmatte.commands.making import build_, export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
 from pocketmatte.commands.proving import bench_, verify_
-from pocketmatte.console import stderr
+from pocketmatte.console import note
 from tiers.errors import PocketMatteError, UsageError
 
 _WRONG_USE = 2
@@ -25,44 +25,58 @@ _STOPPED = 130
 app = typer.Typer(
     name="pocketmatte",
     help="Video-matting networks in twelve tiers, exported for phones and proven against PyTorch.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("tiers")(tiers)
-app.command("import")(import_)
-app.command("export")(export_)
-app.command("build")(build_)
-app.command("verify")(verify_)
-app.command("bench")(bench_)
-app.command("matte")(matte_)
-app.command("evaluate")(evaluate_)
-app.command("demo")(demo)
+
+
+def _help(command: Callable[..., None]) -> str:
+    r"""Return a command's docstring, its examples marked with ``\b``: one line each, not filled."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(
+        f"\b\n{text}" if text.startswith(("Examples:", " ")) else text for text in paragraphs
+    )
+
+
+_COMMANDS: Mapping[str, Callable[..., None]] = {
+    "tiers": tiers,
+    "import": import_,
+    "export": export_,
+    "build": build_,
+    "verify": verify_,
+    "bench": bench_,
+    "matte": matte_,
+    "evaluate": evaluate_,
+    "demo": demo,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, help=_help(_command))(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given))
+    sys.exit(run(given or ["--help"]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     try:
         code = app(spread(arguments), standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return int(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except typer.TyperException as error:
+        return _said(error.format_message(), _WRONG_USE)
     except UsageError as error:
-        return _said(error, _WRONG_USE)
+        return _said(str(error), _WRONG_USE)
     except PocketMatteError as error:
-        return _said(error, _FAILED)
-    except (KeyboardInterrupt, click.Abort):
-        stderr.print("stopped; what was finished is kept, nothing is half-written")
-        return _STOPPED
+        return _said(str(error), _FAILED)
+    except OSError as error:  # what no module below foresaw of a disk
+        where = f"{error.filename}: " if error.filename else ""
+        return _said(f"{where}{error.strerror or error}; check the path and the disk", _FAILED)
+    except KeyboardInterrupt:
+        code = _STOPPED
+    if code == _STOPPED:  # typer turns Ctrl-C into this code
+        return _said("stopped; what was finished is kept, nothing is half-written", _STOPPED)
     return code if isinstance(code, int) else 0
 
 
@@ -73,7 +87,8 @@ def spread(arguments: Sequence[str], option: str = "--clips") -> list[str]:
     inside = False
     for word in arguments:
         if word.startswith("-") and word != "-":
-            inside, after = word == option, 0
+            name, equals, _ = word.partition("=")
+            inside, after = name == option, len(equals)
         elif inside:
             if after:
                 spread_out.append(option)
@@ -82,6 +97,6 @@ def spread(arguments: Sequence[str], option: str = "--clips") -> list[str]:
     return spread_out
 
 
-def _said(error: PocketMatteError, code: int) -> int:
-    stderr.print(f"pocketmatte: {' '.join(str(error).split())}", markup=False, soft_wrap=True)
+def _said(message: str, code: int) -> int:
+    note(f"pocketmatte: {message}")
     return code

@@ -1,6 +1,7 @@
 """What commands share: lists in options, progress on the terminal, tables, JSON, exit codes."""
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +16,39 @@ from rich.table import Table
 from pocketmatte.results import plain
 from tiers.errors import UsageError
 
-CHECK_FAILED = 1
+_CHECK_FAILED = 1
 
-# progress and notes go to stderr: stdout holds what was asked for and can be piped
-stderr = Console(stderr=True, highlight=False)
+# Progress and notes go to stderr: stdout holds what was asked for and can be piped. Paths may hold
+# what rich takes for markup or emoji.
+stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 # a pipe has no width: tables are not folded there
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+stdout = Console(
+    highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200
+)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What a command found.
+
+    Attributes:
+        result: What ``--json`` prints.
+        table: What is printed otherwise, if anything.
+        passed: Whether every check was.
+    """
+
+    result: Any
+    table: Table | None = None
+    passed: bool = True
+
+
+def finish(done: Done, *, as_json: bool) -> None:
+    """Print what a command found; end with 1 where a check failed."""
+    emit(done.result, done.table, as_json=as_json)
+    if not done.passed:
+        raise typer.Exit(_CHECK_FAILED)
 
 
 def chosen(text: str, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -37,6 +63,17 @@ def chosen(text: str, known: Sequence[str], what: str) -> tuple[str, ...]:
             msg = f"no {what} {name!r}; there are {', '.join(known)}, or all"
             raise UsageError(msg)
     return tuple(dict.fromkeys(names))
+
+
+def require_at_least(option: str, value: int, least: int = 1) -> None:
+    """Refuse a number that is too small.
+
+    Raises:
+        UsageError: With the option's name, the number and the least one.
+    """
+    if value < least:
+        msg = f"{option} is {value}; it must be {least} or more"
+        raise UsageError(msg)
 
 
 def emit(value: Any, table: Table | None, *, as_json: bool) -> None:
@@ -60,12 +97,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 @contextlib.contextmanager
-def progress(total: int | None, what: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+def progress(total: int | None, what: str) -> Iterator[Callable[[str], None]]:
     """Show a bar on stderr; call what is yielded after each step with a word about it.
 
-    Where stderr is no terminal, or with ``quiet``, nothing is drawn.
+    Where stderr is no terminal nothing is drawn.
     """
-    if quiet or not stderr.is_terminal:
+    if not stderr.is_terminal:
         yield lambda _: None
         return
     columns = (
@@ -84,8 +121,8 @@ def progress(total: int | None, what: str, *, quiet: bool) -> Iterator[Callable[
 
 
 def note(text: str) -> None:
-    """Say something beside the result, on stderr."""
-    stderr.print(text)
+    """Say something beside the result, in one line on stderr."""
+    stderr.print(" ".join(text.split()), soft_wrap=True)
 
 
 def relative(path: Path) -> str:

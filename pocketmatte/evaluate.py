@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from export.manifest import Artifact
 from pocketmatte.clips import Clip, open_clip
 from pocketmatte.metrics import AlphaMetrics, MetricAccumulator, best_constant_mad
 from pocketmatte.runtimes.protocol import FloatArray, Session
@@ -84,11 +83,6 @@ def mean_of(results: Sequence[ClipResult]) -> AlphaMetrics:
     return AlphaMetrics(
         **{name: float(np.mean([getattr(r.metrics, name) for r in results])) for name in fields}
     )
-
-
-def matte_artifact(artifacts: Sequence[Artifact]) -> Artifact:
-    """Return the one artifact of a tier that mattes."""
-    return next(entry for entry in artifacts if entry.program == "matte")
 
 
 def _measured(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from export.artifact import sha256_of
 from export.manifest import Artifact, read_manifest
+from pocketmatte.integrity import fault
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.verify import open_session
@@ -57,9 +57,8 @@ def file_session(
         RuntimeUnavailableError: If this machine does not have the runtime.
     """
     entry = find(bundle, spec, form, recipe)
-    path = bundle / entry.path
-    if not path.exists() or sha256_of(path) != entry.sha256:
-        msg = f"{entry.path} of {bundle} is missing or changed since it was built; build it again"
+    if reason := fault(bundle, entry):
+        msg = f"{entry.path}: {reason}"
         raise BundleError(msg)
     (contract,) = contracts(spec)
     session = open_session(bundle, entry, contract, threads)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from export.artifact import inside, sha256_of
-from export.manifest import Artifact, Manifest, read_manifest
+from export.artifact import inside
+from export.manifest import Artifact, Manifest
 from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
 from export.targets import target
-from pocketmatte.bundle import bundle_weights
+from pocketmatte.bundle import bundle_weights, read_bundle
+from pocketmatte.integrity import fault
 from pocketmatte.parity import Parity, compare_all, standard_frames
 from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
 from pocketmatte.runtimes.table import runtime
@@ -76,11 +77,8 @@ def verify(
     Raises:
         BundleError: If there is no manifest, or it is broken or empty.
     """
-    manifest = read_manifest(root)
-    if not manifest.artifacts:
-        msg = f"{root} holds no artifact; run pocketmatte build first"
-        raise BundleError(msg)
-    broken = {entry.path: _integrity(root, entry) for entry in manifest.artifacts}
+    manifest = read_bundle(root)
+    broken = {entry.path: fault(root, entry) for entry in manifest.artifacts}
     for entry in manifest.artifacts:
         if reason := broken[entry.path]:
             yield _failed(entry, reason)
@@ -103,23 +101,18 @@ def groups(root: Path, manifest: Manifest, threads: int) -> Iterator[Group]:
 def open_group(
     root: Path, manifest: Manifest, artifacts: Sequence[Artifact], threads: int
 ) -> Group:
-    """Build the PyTorch program that ``artifacts`` were exported from.
+    """Build the PyTorch program that ``artifacts``, found without fault, were exported from.
 
     Raises:
-        BundleError: If the manifest's contract is not the tier's, or the weights are missing.
+        BundleError: If the weights are missing.
         CheckpointError: If the weights are corrupt.
-        UsageError: If the bundle names a network or tier that this version does not have.
     """
     first = artifacts[0]
     spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
-    contract = next((c for c in contracts(spec) if c.name == first.program), None)
-    names = [tensor.name for tensor in contract.inputs] if contract else []
-    if contract is None or names != [tensor.name for tensor in first.inputs]:
-        msg = f"{first.path} has the contract of another version; build it again"
-        raise BundleError(msg)
+    contract = next(c for c in contracts(spec) if c.name == first.program)
     entry = next((w for w in manifest.weights if w.digest == first.weights_digest), None)
     if entry is None:
-        msg = f"{first.path} names weights that the manifest does not list; build it again"
+        msg = f"the manifest of {root} does not list its weights; build it again"
         raise BundleError(msg)
     network = network_of(spec, bundle_weights(root, entry, spec))
     program = programs(network, spec)[first.program]
@@ -201,23 +194,6 @@ def _parities(
     return compare_all(group.reference, sessions, group.contract, recipes, counted())
 
 
-def _integrity(root: Path, entry: Artifact) -> str | None:
-    """Return what is wrong with the file on disk, if anything."""
-    path = inside(root, entry.path)
-    if not path.exists():
-        return f"{entry.path} is missing from {root}; build it again"
-    try:
-        found = sha256_of(path)
-    except BundleError as error:
-        return str(error)
-    if found != entry.sha256:
-        return (
-            f"{entry.path} has sha256 {found[:12]}..., the manifest {entry.sha256[:12]}...: "
-            "it changed since it was built; build it again"
-        )
-    return None
-
-
 def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[str, ...]:
     reasons = []
     if entry.format.startswith("coreml"):
@@ -228,13 +204,14 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
     delegates, outside = entry.notes.get("delegates", 1), entry.notes.get("outside", {})
     if entry.network in _WHOLE_DELEGATE and (delegates != 1 or outside):
         found = f"{delegates} delegates, outside them {outside}"
-        reasons.append(f"{entry.path}: {found}; the limit is one delegate and nothing outside")
+        reasons.append(f"{found}; the limit is one delegate and nothing outside")
     return tuple(reasons)
 
 
 def _same_program(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
-    def key(entry: Artifact) -> tuple[str, str, str, str]:
-        return (entry.network, entry.tier, entry.program, entry.weights_digest)
+    def key(entry: Artifact) -> tuple[str, ...]:
+        held = entry.frame.orientation
+        return (entry.network, entry.tier, held, entry.program, entry.weights_digest)
 
     for _, same in itertools.groupby(sorted(artifacts, key=key), key):
         yield list(same)

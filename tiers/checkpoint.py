@@ -100,7 +100,8 @@ def write_safetensors(
         msg = f"could not write {path} ({_first_line(error)}); free some space or choose another"
         raise CheckpointError(msg) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():  # unlink(missing_ok=True) fails where the folder is a file
+            partial.unlink()
 
 
 def require_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -131,7 +131,7 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
     """Return the state dict of ``spec`` cut from an elastic checkpoint, as fp32.
 
     Raises:
-        CheckpointError: If the checkpoint does not reach the tier.
+        CheckpointError: If the checkpoint does not reach the tier or has other full shapes.
     """
     source = spec.weights_of
     own = f"{source}."
@@ -150,10 +150,18 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
         for key, value in weights.tensors.items()
         if key.startswith(own)
     }
+    full = expected_shapes(whole)
     for key, index in plan.items():
         shared = weights.tensors.get(f"shared.{key}")
-        if shared is not None:
-            state[key] = take(shared, index).clone()
+        if shared is None:
+            continue  # the caller names what is missing
+        if shared.shape != full[key]:
+            msg = (
+                f"shared.{key} of the elastic checkpoint is {tuple(shared.shape)}, "
+                f"not {full[key]}; it was trained with another ladder: train it again"
+            )
+            raise CheckpointError(msg)
+        state[key] = take(shared, index).clone()
     return {key: value.float() if value.is_floating_point() else value
             for key, value in state.items()}  # fmt: skip
 

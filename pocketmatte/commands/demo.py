@@ -1,17 +1,24 @@
 """``pocketmatte demo``: the whole way in small, from the ladder to a matted video."""
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pocketmatte.commands.making import build_
-from pocketmatte.commands.matting import matte_
-from pocketmatte.commands.proving import bench_, verify_
-from pocketmatte.console import note, relative
+from pocketmatte.commands.making import built
+from pocketmatte.commands.matting import matted
+from pocketmatte.commands.proving import benched, verified
+from pocketmatte.commands.running import Choice
+from pocketmatte.console import Done, JsonFlag, emit, finish, note, relative
+from pocketmatte.request import Request
 
 _TIER = "t04"
+_FORMATS = ("onnx", "coreml", "executorch")
+_RECIPES = ("fp32", "fp16")
+_BENCH_SECONDS = 5.0  # for each file: enough for a ranking, short enough for a first look
+_VERIFY_FRAMES = 52
 _SIZE_HW = (360, 640)
 _FRAMES = 60
 
@@ -21,6 +28,7 @@ def demo(
         Path | None, typer.Argument(help="A video of yours; a moving photograph when left out.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything made.")] = Path("build/demo"),
+    as_json: JsonFlag = False,
 ) -> None:
     """Build t04 in three formats, verify, time it, and matte a moving picture.
 
@@ -29,22 +37,42 @@ def demo(
 
         pocketmatte demo clip.mp4 --out build/mine
     """
+    parts: dict[str, object] = {}
+    passed = True
+    for name, step in _steps(video, out):
+        done = step()
+        parts[name] = done.result
+        if not as_json:
+            emit(done.result, done.table, as_json=False)
+        if not done.passed:
+            passed = False
+            break
+    finish(Done(result=parts, passed=passed), as_json=as_json)
+
+
+def _steps(video: Path | None, out: Path) -> Iterator[tuple[str, Callable[[], Done]]]:
+    from pocketmatte.media import open_frames
+
+    if video is not None:
+        open_frames(video)  # a file that is no video is refused before minutes of work
     bundle = out / "bundle"
-    note(f"1/4  build {_TIER}: ONNX, Core ML, ExecuTorch; fp32, fp16")
-    build_(out=bundle, network="rvm", tier_names=_TIER)
+    request = Request(network="rvm", tiers=(_TIER,), formats=_FORMATS, recipes=_RECIPES)
+    note(f"1/4  build {_TIER}: {', '.join(_FORMATS)}; {', '.join(_RECIPES)}")
+    yield "build", lambda: built(bundle, [request], jobs=1)
     note("2/4  verify against PyTorch")
-    verify_(bundle)
+    yield "verify", lambda: verified(bundle, _VERIFY_FRAMES, threads=1)
     note("3/4  time on this machine")
-    bench_(bundle, seconds=5.0)
+    yield "bench", lambda: benched(bundle, "all", 1, 10, 100, _BENCH_SECONDS)
     source = video if video is not None else _moving_photograph(out / "astronaut.mp4")
     note(f"4/4  matte {relative(source)} with ONNX Runtime")
-    matte_(
-        source,
-        out / "matte",
-        tier_name=_TIER,
+    choice = Choice(
         runtime="onnxruntime",
+        recipe="fp32",
         bundle=_landscape(source, bundle),
+        weights=None,
+        threads=2,
     )
+    yield "matte", lambda: matted(source, out / "matte", _TIER, choice, "00b140")
 
 
 def _landscape(source: Path, bundle: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """``pocketmatte import``, ``export`` and ``build``: from weights to files."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,17 +9,19 @@ import typer
 
 from export.recipe import RECIPES
 from export.targets import TARGETS, target
-from pocketmatte.build import Event, Request, build, expected_paths, export_file
 from pocketmatte.console import (
-    CHECK_FAILED,
+    Done,
     JsonFlag,
     chosen,
     emit,
+    finish,
     note,
     progress,
     relative,
+    require_at_least,
     table,
 )
+from pocketmatte.request import Request
 from tiers.errors import UsageError
 from tiers.ladder import LADDERS, ladder, tier
 from tiers.spec import Orientation
@@ -101,13 +104,18 @@ def export_(
         orientation=orientation,
         weights=weights,
     )
-    suffix = target(request.formats[0]).suffix
-    if len(request.formats) == len(request.recipes) == 1 and out.name.endswith(suffix):
-        emit([export_file(out, request)], None, as_json=as_json)
-        if not as_json:
+    if len(request.formats) == len(request.recipes) == 1:
+        suffix = target(request.formats[0]).suffix
+        if out.name.endswith(suffix):
+            from pocketmatte.build_job import export_file
+
+            emit(export_file(out, request), None, as_json=as_json)
             note(f"wrote {relative(out)}")
-        return
-    _build(out, request, jobs=1, as_json=as_json)
+            return
+    if out.suffix in {each.suffix for each in TARGETS.values()}:
+        msg = f"--out is {out}, which is no name of a {form} file; end it so, or give a folder"
+        raise UsageError(msg)
+    finish(built(out, [request], jobs=1), as_json=as_json)
 
 
 def build_(
@@ -137,8 +145,8 @@ def build_(
 
         pocketmatte build --tier all --jobs 2 --out build/matrix
     """
-    for name in chosen(network, list(LADDERS), "network"):
-        request = Request(
+    requests = [
+        Request(
             network=name,
             tiers=chosen(tier_names, list(ladder(name)), "tier"),
             formats=chosen(form, list(TARGETS), "format"),
@@ -146,29 +154,33 @@ def build_(
             orientation=orientation,
             weights=weights,
         )
-        _build(out, request, jobs=jobs, as_json=as_json)
+        for name in chosen(network, list(LADDERS), "network")
+    ]
+    finish(built(out, requests, jobs=jobs), as_json=as_json)
 
 
-def _build(out: Path, request: Request, *, jobs: int, as_json: bool) -> None:
+def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
+    """Build every request into ``out``, with a bar and a line about what came of it."""
+    require_at_least("--jobs", jobs)
+    from pocketmatte.build import build
+
     started = time.monotonic()
-    paths = expected_paths(request)
-    events: list[Event] = []
-    with progress(len(paths), "building", quiet=as_json) as advance:
-        for event in build(out, request, jobs=jobs):
-            events.append(event)
-            advance(event.path)
-    failed = [event for event in events if event.outcome == "failed"]
+    total = sum(len(request.paths()) for request in requests)
+    events = []
+    with progress(total, "building") as advance:
+        for request in requests:
+            for event in build(out, request, jobs=jobs):
+                events.append(event)
+                advance(event.path)
     counts = {
         outcome: sum(event.outcome == outcome for event in events)
         for outcome in ("built", "kept", "failed")
     }
     seconds = time.monotonic() - started
-    summary = {"out": out, "seconds": seconds, **counts, "artifacts": events}
-    emit(summary, None, as_json=as_json)
-    if not as_json:
-        for event in failed:
+    for event in events:
+        if event.reason:
             note(f"failed: {event.path}: {event.reason}")
-        counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        note(f"{relative(out)}: {counted} in {seconds:.1f} s")
-    if failed:
-        raise typer.Exit(CHECK_FAILED)
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    note(f"{relative(out)}: {counted} in {seconds:.1f} s")
+    result = {"out": out, "seconds": seconds, **counts, "artifacts": events}
+    return Done(result=result, passed=not counts["failed"])

@@ -1,33 +1,39 @@
 """``pocketmatte matte`` and ``evaluate``: what a tier makes of pictures."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from export.recipe import RECIPES
 from pocketmatte.commands.making import WeightsOption
-from pocketmatte.console import JsonFlag, chosen, emit, note, progress, relative, table
-from tiers.errors import ExportError, UsageError
+from pocketmatte.commands.running import (
+    BundleOption,
+    Choice,
+    RecipeOption,
+    RuntimeOption,
+    ThreadsOption,
+    opened,
+)
+from pocketmatte.console import (
+    Done,
+    JsonFlag,
+    chosen,
+    finish,
+    note,
+    progress,
+    relative,
+    require_at_least,
+    table,
+)
+from tiers.errors import UsageError
 from tiers.ladder import ladder, tier
 
 if TYPE_CHECKING:
     from pocketmatte.clips import Clip
     from pocketmatte.evaluate import ClipResult
     from pocketmatte.metrics import AlphaMetrics
-    from pocketmatte.runtimes.protocol import Session
     from tiers.spec import TierSpec
-
-_RUNTIMES = {"torch": None, "onnxruntime": "onnx", "executorch": "executorch", "coreml": "coreml"}
-
-RuntimeOption = Annotated[str, typer.Option("--runtime", help=", ".join(_RUNTIMES) + ".")]
-BundleOption = Annotated[
-    Path | None, typer.Option(help="Take the file from this bundle; see pocketmatte build.")
-]
-RecipeOption = Annotated[str, typer.Option(help=f"Of the file: {', '.join(RECIPES)}.")]
-ThreadsOption = Annotated[int, typer.Option(help="Threads of the runtime.")]
 
 
 def matte_(
@@ -56,29 +62,8 @@ def matte_(
 
         pocketmatte matte frames/ --tier t04 --runtime onnxruntime --background ff00ff --out out
     """
-    spec = tier("rvm", tier_name)
-    form = _format_of(runtime)
-    colour = _colour(background)
-    from pocketmatte.matte import matte, orientation_of
-    from pocketmatte.media import open_frames
-
-    frames = open_frames(source)
-    spec = spec.oriented(orientation_of(frames.size_hw))
-    if form is not None and bundle is None:
-        bundle = _built(out / "bundle", spec, form, recipe, weights, quiet=as_json)
-    with (
-        _session(spec, runtime, recipe, bundle, weights, threads) as session,
-        progress(frames.count, "matting", quiet=as_json) as advance,
-    ):
-        made = matte(
-            frames, session, spec, out, background=colour, on_frame=lambda: advance(source.name)
-        )
-        facts = dict(session.facts)
-    result = {"tier": tier_name, "runtime": facts, "orientation": spec.orientation, "matted": made}
-    rows = [(name, relative(path)) for name, path in made.files.items()]
-    emit(result, table("", (f"{made.frames} frame(s)", ""), rows), as_json=as_json)
-    if made.truncated:
-        note(f"{source} is damaged: only its first {made.frames} frame(s) could be read")
+    choice = Choice(runtime=runtime, recipe=recipe, bundle=bundle, weights=weights, threads=threads)
+    finish(matted(source, out, tier_name, choice, background), as_json=as_json)
 
 
 def evaluate_(
@@ -105,93 +90,81 @@ def evaluate_(
         pocketmatte evaluate rvm --tier t04 --clips a b --bundle build/bundle --runtime onnxruntime
     """
     names = chosen(tier_name, list(ladder(network)), "tier")
-    if _format_of(runtime) is not None and bundle is None:
+    choice = Choice(runtime=runtime, recipe=recipe, bundle=bundle, weights=weights, threads=threads)
+    if choice.form is not None and bundle is None:
         msg = f"--runtime {runtime} needs --bundle; build one: pocketmatte build --out DIR"
         raise UsageError(msg)
-    if frames is not None and frames < 1:
-        msg = f"--frames is {frames}; it must be 1 or more"
-        raise UsageError(msg)
+    if frames is not None:
+        require_at_least("--frames", frames)
+    finish(_evaluated(network, names, clips, frames, choice), as_json=as_json)
+
+
+def matted(source: Path, out: Path, tier_name: str, choice: Choice, background: str) -> Done:
+    """Matte with a bar and say where the files are."""
+    spec = tier("rvm", tier_name)
+    colour = _colour(background)
+    from pocketmatte.folders import make_folder
+    from pocketmatte.matte import matte, orientation_of
+    from pocketmatte.media import open_frames
+
+    frames = open_frames(source)
+    make_folder(out)
+    spec = spec.oriented(orientation_of(frames.size_hw))
+    with (
+        opened(choice, spec, out / "bundle") as session,
+        progress(frames.count, "matting") as advance,
+    ):
+        made = matte(
+            frames, session, spec, out, background=colour, on_frame=lambda: advance(source.name)
+        )
+        facts = dict(session.facts)
+    if made.truncated:
+        note(f"{source} is damaged: only its first {made.frames} frame(s) could be read")
+    result = {"tier": tier_name, "runtime": facts, "orientation": spec.orientation, "matted": made}
+    rows = [(name, relative(path)) for name, path in made.files.items()]
+    return Done(result=result, table=table("", (f"{made.frames} frame(s)", ""), rows))
+
+
+def _evaluated(
+    network: str, names: Sequence[str], clips: Sequence[Path], frames: int | None, choice: Choice
+) -> Done:
     from pocketmatte.evaluate import ClipResult, mean_of, open_clips
 
-    opened = open_clips(clips, frames)
-    report = []
-    with progress(len(opened) * len(names), "measuring", quiet=as_json) as advance:
+    opened_clips = open_clips(clips, frames)
+    report: list[dict[str, object]] = []
+    cells: list[tuple[object, ...]] = []
+    with progress(len(opened_clips) * len(names), "measuring") as advance:
         for name in names:
-            spec = tier(network, name)
             results: list[ClipResult] = []
-            for clip in opened:
-                results.append(_measured(spec, clip, runtime, recipe, bundle, weights, threads))
+            for clip in opened_clips:
+                results.append(_measured(tier(network, name), clip, choice))
                 advance(f"{name} {clip.name}")
+            mean = mean_of(results)
+            cells += [
+                (name, r.clip, r.frames, *_values(r.metrics), f"{r.constant_mad:.2f}")
+                for r in results
+            ]
+            if len(results) > 1:
+                constant = sum(r.constant_mad for r in results) / len(results)
+                cells.append((name, "mean", None, *_values(mean), f"{constant:.2f}"))
             report.append(
-                {"network": network, "tier": name, "runtime": runtime, "clips": results,
-                 "mean": mean_of(results)}
+                {"network": network, "tier": name, "runtime": choice.runtime, "clips": results,
+                 "mean": mean}
             )  # fmt: skip
     columns = ("tier", "clip", "frames", "MAD", "MSE", "Grad", "Conn", "dtSSD", "constant")
-    cells = [
-        (entry["tier"], r.clip, r.frames, *(f"{v:.2f}" for v in _values(r.metrics)),
-         f"{r.constant_mad:.2f}")
-        for entry in report
-        for r in entry["clips"]
-    ]  # fmt: skip
-    emit(report, table("", columns, cells), as_json=as_json)
+    return Done(result=report, table=table("", columns, cells))
 
 
-def _measured(
-    spec: "TierSpec", clip: "Clip", runtime: str, recipe: str, bundle: Path | None,
-    weights: Path | None, threads: int,
-) -> "ClipResult":  # fmt: skip
+def _measured(spec: "TierSpec", clip: "Clip", choice: Choice) -> "ClipResult":
     from pocketmatte.evaluate import evaluate_session, evaluate_torch
     from pocketmatte.matte import orientation_of
     from pocketmatte.sessions import file_session, network_for
 
     spec = spec.oriented(orientation_of(clip.size_hw))
-    if bundle is None:
-        return evaluate_torch(network_for(spec, weights, threads), spec, clip)
-    form = _format_of(runtime)
-    if form is None:
-        msg = "--bundle holds files, which torch does not run; choose another --runtime"
-        raise UsageError(msg)
-    with file_session(bundle, spec, form, recipe, threads) as session:
+    if choice.form is None or choice.bundle is None:
+        return evaluate_torch(network_for(spec, choice.weights, choice.threads), spec, clip)
+    with file_session(choice.bundle, spec, choice.form, choice.recipe, choice.threads) as session:
         return evaluate_session(session, spec, clip)
-
-
-@contextlib.contextmanager
-def _session(
-    spec: "TierSpec", runtime: str, recipe: str, bundle: Path | None, weights: Path | None,
-    threads: int,
-) -> "Iterator[Session]":  # fmt: skip
-    from pocketmatte.sessions import file_session, torch_session
-
-    form = _format_of(runtime)
-    if form is None:
-        yield torch_session(spec, weights, threads)
-    elif bundle is not None:
-        with file_session(bundle, spec, form, recipe, threads) as session:
-            yield session
-
-
-def _built(
-    out: Path, spec: "TierSpec", form: str, recipe: str, weights: Path | None, *, quiet: bool
-) -> Path:
-    from pocketmatte.build import Request, build
-
-    request = Request(
-        network=spec.network, tiers=(spec.name,), formats=(form,), recipes=(recipe,),
-        orientation=spec.orientation, weights=weights,
-    )  # fmt: skip
-    with progress(1, "building", quiet=quiet) as advance:
-        for event in build(out, request):
-            advance(event.path)
-            if event.outcome == "failed":
-                raise ExportError(event.reason)
-    return out
-
-
-def _format_of(runtime: str) -> str | None:
-    if runtime not in _RUNTIMES:
-        msg = f"no runtime {runtime!r}; there are {', '.join(_RUNTIMES)}"
-        raise UsageError(msg)
-    return _RUNTIMES[runtime]
 
 
 def _colour(text: str) -> tuple[float, float, float]:
@@ -204,5 +177,6 @@ def _colour(text: str) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _values(metrics: "AlphaMetrics") -> tuple[float, ...]:
-    return (metrics.mad, metrics.mse, metrics.grad, metrics.conn, metrics.dtssd)
+def _values(metrics: "AlphaMetrics") -> tuple[str, ...]:
+    values = (metrics.mad, metrics.mse, metrics.grad, metrics.conn, metrics.dtssd)
+    return tuple(f"{value:.2f}" for value in values)

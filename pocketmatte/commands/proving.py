@@ -1,23 +1,28 @@
 """``pocketmatte verify`` and ``bench``: is every file right, and how fast is it here."""
 
-import contextlib
-import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from pocketmatte.console import (
-    CHECK_FAILED,
+    Done,
     JsonFlag,
     chosen,
-    emit,
+    finish,
     note,
     progress,
     relative,
+    require_at_least,
     table,
 )
 from tiers.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pocketmatte.verify import Verdict
 
 BundleArgument = Annotated[Path, typer.Argument(help="Folder that pocketmatte build wrote.")]
 ThreadsOption = Annotated[int, typer.Option(help="Threads of every runtime.")]
@@ -43,28 +48,7 @@ def verify_(
 
         pocketmatte verify build/bundle --frames 8 --json
     """
-    _positive("--frames", frames)
-    _positive("--threads", threads)
-    from export.manifest import read_manifest
-    from pocketmatte.results import write_results
-    from pocketmatte.verify import verify
-
-    programs = {(a.network, a.tier, a.program) for a in read_manifest(bundle).artifacts}
-    with progress(frames * len(programs), "verifying", quiet=as_json) as advance:
-        verdicts = list(verify(bundle, frames=frames, threads=threads, on_frame=advance))
-    failed = [verdict for verdict in verdicts if verdict.status == "failed"]
-    result = {"frames": frames, "passed": not failed, "artifacts": verdicts}
-    path = write_results(bundle, "parity", result)
-    emit(result, _verdict_table(verdicts), as_json=as_json)
-    if not as_json:
-        for verdict in failed:
-            for reason in verdict.reasons:
-                note(f"failed: {reason}")
-        states = [verdict.status for verdict in verdicts]
-        counted = ", ".join(f"{states.count(s)} {s}" for s in ("proven", "checked", "failed"))
-        note(f"{counted}; figures in {relative(path)}")
-    if failed:
-        raise typer.Exit(CHECK_FAILED)
+    finish(verified(bundle, frames, threads), as_json=as_json)
 
 
 def bench_(
@@ -88,56 +72,55 @@ def bench_(
 
         pocketmatte bench build/bundle --tier t08 --threads 2 --seconds 30
     """
-    for name, value in (("--threads", threads), ("--warmups", warmups), ("--runs", runs)):
-        _positive(name, value)
-    from export.artifact import inside
-    from export.manifest import read_manifest
-    from pocketmatte.bench import Latency, interleaved, ratios, timed_load
-    from pocketmatte.parity import standard_frames
-    from pocketmatte.results import write_results
-    from pocketmatte.runtimes.protocol import Session
-    from pocketmatte.verify import groups, runnable, runtime_of
+    finish(benched(bundle, tier_names, threads, warmups, runs, seconds), as_json=as_json)
 
-    manifest = read_manifest(bundle)
+
+def verified(bundle: Path, frames: int, threads: int) -> Done:
+    """Verify with a bar, keep the figures, and say what was found."""
+    require_at_least("--frames", frames)
+    require_at_least("--threads", threads)
+    from pocketmatte.bundle import read_bundle
+    from pocketmatte.results import write_results
+    from pocketmatte.verify import verify
+
+    programs = {(a.network, a.tier, a.program) for a in read_bundle(bundle).artifacts}
+    with progress(frames * len(programs), "verifying") as advance:
+        verdicts = list(verify(bundle, frames=frames, threads=threads, on_frame=advance))
+    passed = all(verdict.status != "failed" for verdict in verdicts)
+    result = {"frames": frames, "passed": passed, "artifacts": verdicts}
+    path = write_results(bundle, "parity", result)
+    for verdict in verdicts:
+        if verdict.status == "failed":
+            for reason in verdict.reasons:
+                note(f"failed: {verdict.path}: {reason}")
+    states = [verdict.status for verdict in verdicts]
+    counted = ", ".join(f"{states.count(s)} {s}" for s in ("proven", "checked", "failed"))
+    note(f"{counted}; figures in {relative(path)}")
+    return Done(result=result, table=_verdict_table(verdicts), passed=passed)
+
+
+def benched(
+    bundle: Path, tier_names: str, threads: int, warmups: int, runs: int, seconds: float
+) -> Done:
+    """Time with a bar and keep the raw samples."""
+    from pocketmatte.bench import MIN_SAMPLES
+
+    require_at_least("--threads", threads)
+    require_at_least("--warmups", warmups)
+    require_at_least("--runs", runs, MIN_SAMPLES)
+    if not seconds > 0:
+        msg = f"--seconds is {seconds}; it must be above 0"
+        raise UsageError(msg)
+    from pocketmatte.bundle import read_bundle
+    from pocketmatte.results import write_results
+    from pocketmatte.timing import Plan, time_bundle
+
+    manifest = read_bundle(bundle)
     present = sorted({entry.tier for entry in manifest.artifacts})
     asked = chosen(tier_names, present, "tier of this bundle")
-    manifest = manifest.model_copy(
-        update={"artifacts": [a for a in manifest.artifacts if a.tier in asked]}
-    )
-    rows: list[dict[str, Any]] = []
-    with progress(len(asked), "timing", quiet=as_json) as advance:
-        for group in groups(bundle, manifest, threads):
-            sessions: dict[str, Session] = {"torch": group.reference}
-            loads: dict[str, float] = {}
-            with contextlib.ExitStack() as stack:
-                for entry in group.artifacts:
-                    if runnable(entry):
-                        continue
-                    session, loads[entry.path] = timed_load(
-                        runtime_of(entry), inside(bundle, entry.path), group.contract,
-                        threads=threads,
-                    )  # fmt: skip
-                    stack.callback(session.close)
-                    sessions[entry.path] = session
-                (frame,) = standard_frames(group.spec, 1)
-                timed = interleaved(
-                    sessions, group.contract, frame, warmups=warmups, runs=runs,
-                    seconds=seconds, load_ms=loads,
-                )  # fmt: skip
-            against = ratios(timed, "torch")
-            hashes = {entry.path: entry.sha256 for entry in group.artifacts}
-            rows += [
-                {
-                    "network": group.spec.network,
-                    "tier": group.spec.name,
-                    "path": None if name == "torch" else name,
-                    "sha256": hashes.get(name),
-                    "ratio_to_torch": against[name],
-                    **{f.name: getattr(latency, f.name) for f in dataclasses.fields(Latency)},
-                }
-                for name, latency in timed.items()
-            ]
-            advance(group.spec.name)
+    plan = Plan(threads=threads, warmups=warmups, runs=runs, seconds=seconds)
+    with progress(len(asked), "timing") as advance:
+        rows = time_bundle(bundle, manifest, asked, plan, advance)
     path = write_results(bundle, "latency", {"latencies": rows})
     cells = [
         (r["tier"], r["path"] or "PyTorch eager fp32", f"{r['p50_ms']:.2f}", f"{r['p90_ms']:.2f}",
@@ -145,17 +128,16 @@ def bench_(
         for r in rows
     ]  # fmt: skip
     columns = ("tier", "file", "p50 ms", "p90 ms", "p99 ms", "samples", "x torch")
-    emit({"latencies": rows}, table("", columns, cells), as_json=as_json)
-    if not as_json:
-        note(f"this machine, {threads} thread(s); raw samples in {relative(path)}")
+    note(f"this machine, {threads} thread(s); raw samples in {relative(path)}")
+    return Done(result={"latencies": rows}, table=table("", columns, cells))
 
 
-def _verdict_table(verdicts: list[Any]) -> Any:
+def _verdict_table(verdicts: "Sequence[Verdict]") -> Table:
     cells = []
     for verdict in verdicts:
         parity = verdict.parity
         decibels = parity.psnr_db.get("alpha") if parity else None
-        largest = max(parity.max_abs.values()) if parity else None
+        largest = max(parity.max_abs.values(), default=None) if parity else None
         cells.append(
             (
                 verdict.path,
@@ -166,9 +148,3 @@ def _verdict_table(verdicts: list[Any]) -> Any:
             )
         )
     return table("", ("file", "verdict", "max abs", "alpha dB", "drift"), cells)
-
-
-def _positive(name: str, value: int) -> None:
-    if value < 1:
-        msg = f"{name} is {value}; it must be 1 or more"
-        raise UsageError(msg)

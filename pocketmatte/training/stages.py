@@ -41,7 +41,7 @@ STAGES = MappingProxyType(
             distillation=0.0,
         ),
         "middle": Stage(
-            steps=900,
+            steps=1100,
             frame_hw=(144, 256),
             ratio=1.0,
             clip_length=3,
@@ -50,7 +50,7 @@ STAGES = MappingProxyType(
             distillation=0.5,
         ),
         "refined": Stage(
-            steps=500,
+            steps=800,
             frame_hw=(288, 512),
             ratio=0.5,
             clip_length=3,

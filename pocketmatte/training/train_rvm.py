@@ -69,7 +69,7 @@ class Run:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed, self.step = folder, seed, 0
-        self.elastic = ElasticRvm().to(memory_format=torch.channels_last)
+        self.elastic = ElasticRvm()
         named = dict(self.elastic.trainable())
         self.optimiser = torch.optim.AdamW(named.values(), lr=1e-3, weight_decay=1e-4)
         self._file = folder / "last.pt"
@@ -194,7 +194,7 @@ def _resized(alpha: Tensor, like: Tensor) -> Tensor:
     small = torch.nn.functional.interpolate(
         alpha.flatten(0, 1), like.shape[-2:], mode="bilinear", align_corners=False
     )
-    return small.unflatten(0, alpha.shape[:2])
+    return small.view(*alpha.shape[:2], *small.shape[1:])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def commands() -> dict[str, TyperCommand]:
 
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    return group.commands
+    return {name: c for name, c in group.commands.items() if isinstance(c, TyperCommand)}
 
 
 def tree_comments(readme: str) -> dict[PurePosixPath, str]:

@@ -1,12 +1,21 @@
-"""A program of two tensors and one state, small enough to reason about."""
+"""A small program to reason about, a bundle of one tier to handle, and the command line."""
 
-from collections.abc import Callable
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from pocketmatte.cli import run
+from tiers.checkpoint import write_safetensors
 from tiers.contract import ProgramContract, StatePair, TensorSpec
+from tiers.ladder import tier
+from tiers.weights import PLAIN_FORMAT, untrained
 
 _SHAPE = (1, 1, 8, 16)
 
@@ -51,3 +60,65 @@ def running_contract() -> ProgramContract:
         outputs=(tensor("alpha", _SHAPE), tensor("r1_next", _SHAPE)),
         states=(StatePair(input="r1", output="r1_next", reset=0.0),),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """What stdout holds, which must be JSON and nothing else."""
+        return json.loads(self.out)
+
+    def refusal(self, code: int) -> str:
+        """The one line of a command that ended so; stdout must be empty."""
+        assert (self.code, self.out) == (code, "")
+        (line,) = self.err.splitlines()
+        return line.removeprefix("pocketmatte: ")
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
+    """Return a way to run a command in this process: ``cli("tiers", "--json")``."""
+
+    def call(*words: object) -> Said:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        out, err = capfd.readouterr()
+        return Said(code, out, err)
+
+    yield call
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def t01_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a weight file that fits t01."""
+    path = tmp_path_factory.mktemp("weights") / "t01.safetensors"
+    metadata = {
+        "format": PLAIN_FORMAT,
+        "network": "rvm",
+        "origin": "seeded for a test",
+        "licence": "Apache-2.0",
+    }
+    write_safetensors(path, untrained(tier("rvm", "t01")).tensors, metadata)
+    return path
+
+
+@pytest.fixture(scope="session")
+def _built(tmp_path_factory: pytest.TempPathFactory, t01_weights: Path) -> Path:
+    out = tmp_path_factory.mktemp("built") / "bundle"
+    words = ["build", "--tier", "t01", "--format", "onnx", "--recipe", "fp32,fp16"]
+    assert run([*words, "--weights", str(t01_weights), "--out", str(out)]) == 0
+    torch.set_num_threads(1)
+    return out
+
+
+@pytest.fixture
+def bundle(_built: Path, tmp_path: Path) -> Path:
+    """Return a fresh copy of a bundle: t01 as ONNX, fp32 and fp16."""
+    return shutil.copytree(_built, tmp_path / "bundle")

@@ -66,9 +66,7 @@ class _Bottleneck(nn.Module):
         self.conv3 = ElasticConv2d((inner,), (out,), 1)
         self.bn3 = nn.BatchNorm2d(out)
         self.downsample = (
-            nn.Sequential(
-                ElasticConv2d((channels,), (out,), 1, stride=stride), nn.BatchNorm2d(out)
-            )
+            nn.Sequential(ElasticConv2d((channels,), (out,), 1, stride=stride), nn.BatchNorm2d(out))
             if project
             else None
         )

@@ -1,0 +1,139 @@
+"""One capture and the files written from it: the unit that a build is made of."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import torch
+
+from export.artifact import sha256_of, size_bytes_of
+from export.manifest import Artifact, Weights, contract_tensors
+from export.program import capture
+from export.recipe import recipe as recipe_of
+from export.targets import TARGETS, target
+from pocketmatte.build_key import build_key, file_metadata, tool_versions
+from pocketmatte.bundle import bundle_weights, described
+from pocketmatte.integrity import frame_of
+from pocketmatte.request import Request, artifact_path
+from tiers.contract import contracts
+from tiers.errors import PocketMatteError
+from tiers.spec import TierSpec
+from tiers.weights import default, load, network_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One artifact done.
+
+    Attributes:
+        path: Inside the bundle.
+        outcome: ``built``, ``kept`` (up to date) or ``failed``.
+        reason: Why it failed.
+    """
+
+    path: str
+    outcome: Literal["built", "kept", "failed"]
+    reason: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One capture and the formats to write it in.
+
+    Attributes:
+        out: The bundle.
+        spec: The tier, oriented.
+        program: Name of the program.
+        recipe: Name of the recipe.
+        formats: Keys of ``export.targets.TARGETS``.
+        weights: The bundle's entry of the weights.
+        threads: PyTorch's threads while capturing.
+    """
+
+    out: Path
+    spec: TierSpec
+    program: str
+    recipe: str
+    formats: tuple[str, ...]
+    weights: Weights
+    threads: int
+
+
+Result: TypeAlias = tuple[Event, Artifact | None]  # the manifest's entry where it was built
+
+
+def run_job(job: Job) -> list[Result]:
+    """Capture once and write every format; a failure is an event, not the end of the build."""
+    torch.set_num_threads(job.threads)
+    paths = {form: artifact_path(job.spec, job.program, job.recipe, form) for form in job.formats}
+    try:
+        network = network_of(job.spec, bundle_weights(job.out, job.weights, job.spec))
+        captured = capture(network, job.spec, job.program, recipe_of(job.recipe))
+    except PocketMatteError as error:
+        return [(_failed(path, error), None) for path in paths.values()]
+    results: list[Result] = []
+    for form, relative in paths.items():
+        metadata = file_metadata(job.spec, job.program, job.recipe, form, job.weights)
+        try:
+            notes = TARGETS[form].export(captured, job.out / relative, metadata)
+        except PocketMatteError as error:
+            results.append((_failed(relative, error), None))
+        else:
+            entry = _entry(job, form, relative, dict(notes))
+            results.append((Event(path=relative, outcome="built"), entry))
+    return results
+
+
+def export_file(path: Path, request: Request) -> dict[str, object]:
+    """Write the one artifact of ``request`` to ``path`` and return what is known of it.
+
+    Raises:
+        BundleError: If the disk refuses.
+        CheckpointError: If the weights do not fit.
+        ExportError: If the format cannot hold the program.
+    """
+    (form,) = request.formats
+    ((spec, recipe, contract),) = request.captures()
+    weights = default(spec) if request.weights is None else load(request.weights, spec.network)
+    captured = capture(network_of(spec, weights), spec, contract.name, recipe_of(recipe))
+    metadata = file_metadata(spec, contract.name, recipe, form, described(weights))
+    notes = target(form).export(captured, path, metadata)
+    return {
+        "path": path,
+        "outcome": "built",
+        "sha256": sha256_of(path),
+        "size_bytes": size_bytes_of(path),
+        "notes": dict(notes),
+        "weights": weights.origin,
+    }
+
+
+def _failed(path: str, error: PocketMatteError) -> Event:
+    return Event(path=path, outcome="failed", reason=str(error))
+
+
+def _entry(job: Job, form: str, relative: str, notes: dict[str, object]) -> Artifact:
+    spec = job.spec
+    contract = next(c for c in contracts(spec) if c.name == job.program)
+    inputs, outputs, states = contract_tensors(contract, recipe_of(job.recipe).dtype)
+    path = job.out / relative
+    return Artifact.model_validate(
+        {
+            "path": relative,
+            "network": spec.network,
+            "tier": spec.name,
+            "program": job.program,
+            "format": form,
+            "recipe": job.recipe,
+            "sha256": sha256_of(path),
+            "size_bytes": size_bytes_of(path),
+            "frame": frame_of(spec),
+            "inputs": inputs,
+            "outputs": outputs,
+            "states": states,
+            "weights_digest": job.weights.digest,
+            "tools": tool_versions(),
+            "notes": notes,
+            "build_key": build_key(spec, job.program, job.recipe, form, job.weights),
+        }
+    )

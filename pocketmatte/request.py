@@ -1,0 +1,70 @@
+"""What to build: a part of the matrix of tiers, formats and recipes."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.recipe import recipe as recipe_of
+from export.targets import target
+from tiers.contract import ProgramContract, contracts
+from tiers.ladder import tier as tier_of
+from tiers.spec import Orientation, TierSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What to build.
+
+    Attributes:
+        network: Name of the network.
+        tiers: Tier names.
+        formats: Keys of ``export.targets.TARGETS``.
+        recipes: Keys of ``export.recipe.RECIPES``.
+        orientation: Of the frames.
+        weights: A weight file, or ``None`` for the shipped ones.
+    """
+
+    network: str
+    tiers: tuple[str, ...]
+    formats: tuple[str, ...]
+    recipes: tuple[str, ...]
+    orientation: Orientation = "landscape"
+    weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not exist.
+
+        Raises:
+            UsageError: If a name is unknown; the message lists the known ones.
+        """
+        for name in self.tiers:
+            tier_of(self.network, name)
+        for name in self.formats:
+            target(name)
+        for name in self.recipes:
+            recipe_of(name)
+
+    @property
+    def rows(self) -> list[TierSpec]:
+        """The tiers, oriented."""
+        return [tier_of(self.network, name).oriented(self.orientation) for name in self.tiers]
+
+    def captures(self) -> Iterator[tuple[TierSpec, str, ProgramContract]]:
+        """Yield row, recipe and program of every capture, in build order."""
+        for row, recipe in itertools.product(self.rows, self.recipes):
+            for contract in contracts(row):
+                yield row, recipe, contract
+
+    def paths(self) -> list[str]:
+        """Return where the artifacts lie in their bundle, in build order."""
+        return [
+            artifact_path(row, contract.name, recipe, form)
+            for row, recipe, contract in self.captures()
+            for form in self.formats
+        ]
+
+
+def artifact_path(spec: TierSpec, program: str, recipe: str, form: str) -> str:
+    """Return where an artifact lies in its bundle."""
+    return f"{spec.network}/{spec.name}/{program}-{recipe}{target(form).suffix}"

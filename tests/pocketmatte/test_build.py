@@ -1,0 +1,191 @@
+import contextlib
+import fcntl
+import resource
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from export.manifest import FILE_NAME, read_manifest
+
+FP32, FP16 = "rvm/t01/matte-fp32.onnx", "rvm/t01/matte-fp16.onnx"
+
+
+def words(out: Path, weights: Path, recipe: str = "fp32,fp16") -> list[object]:
+    part = ("--tier", "t01", "--format", "onnx", "--recipe", recipe)
+    return ["build", *part, "--weights", weights, "--out", out]
+
+
+def outcomes(said: Any) -> dict[str, str]:
+    return {event["path"]: event["outcome"] for event in said.json()["artifacts"]}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_second_build_keeps_what_is_up_to_date(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    before = contents(bundle)
+    said = cli(*words(bundle, t01_weights), "--json")
+    assert outcomes(said) == {FP32: "kept", FP16: "kept"}
+    assert contents(bundle) == before
+
+
+def test_other_weights_a_changed_file_and_a_missing_one_are_built_again(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path, tmp_path: Path
+) -> None:
+    whole = contents(bundle)
+    (bundle / FP16).write_bytes(b"changed")
+    (kept_weights,) = (bundle / "weights").iterdir()
+    kept_weights.write_bytes(b"changed")
+    said = cli(*words(bundle, t01_weights), "--json")
+    assert outcomes(said) == {FP32: "kept", FP16: "built"}
+    assert contents(bundle) == whole  # the weights are whole again, too
+
+    tensors = load_file(t01_weights)
+    tensors["project_mat.conv.bias"] += 0.01
+    other = tmp_path / "other.safetensors"
+    save_file(tensors, other, {"network": "rvm", "origin": "another"})
+    said = cli(*words(bundle, other, "fp32"), "--json")
+    assert outcomes(said) == {FP32: "built"}
+    manifest = read_manifest(bundle)
+    origins = {entry.digest: entry.origin for entry in manifest.weights}
+    assert {entry.path: origins[entry.weights_digest] for entry in manifest.artifacts} == {
+        FP32: "another",
+        FP16: "seeded for a test",
+    }
+
+
+def test_two_jobs_write_the_same_bytes_as_one(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "parallel"
+    said = cli(*words(out, t01_weights), "--jobs", 2, "--json")
+    assert said.code == 0
+    assert set(outcomes(said).values()) == {"built"}
+    assert contents(out) == contents(bundle)
+
+
+def test_an_executorch_file_is_exported_alone(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "deep" / "t01.pte"
+    options = ("--tier", "t01", "--format", "executorch", "--weights", t01_weights)
+    said = cli("export", "rvm", *options, "--out", path, "--json")
+    assert said.code == 0
+    assert said.json()["size_bytes"] == path.stat().st_size
+    assert said.json()["notes"]["delegates"] == 1
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_name_of_another_format_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "t01.onnx"
+    said = cli("export", "rvm", "--tier", "t01", "--format", "executorch", "--out", out)
+    message = "which is no name of a executorch file; end it so, or give a folder"
+    assert said.refusal(2) == f"--out is {out}, {message}"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["", "below/it"])
+def test_a_file_in_the_way_of_a_bundle_is_refused(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    out = tmp_path / "file" / name
+    said = cli(*words(out, t01_weights))
+    assert said.refusal(2) == f"{out} is a file or lies below one; choose a folder"
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    said = cli(*words(tmp_path, t01_weights))
+    message = f"holds notes.txt and no {FILE_NAME}; choose an empty or new folder"
+    assert said.refusal(2) == f"{tmp_path} {message}"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_second_build_at_the_same_time_is_refused(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    with (bundle / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = cli(*words(bundle, t01_weights))
+    message = f"another build is at work in {bundle}; wait for it or choose another folder"
+    assert said.refusal(2) == message
+
+
+def test_a_broken_manifest_is_not_built_over(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    (bundle / FILE_NAME).write_text("{")
+    line = cli(*words(bundle, t01_weights)).refusal(1)
+    assert line.startswith(f"{bundle / FILE_NAME} is no manifest: the whole file: ")
+    assert line.endswith(f"in another folder or after deleting {bundle / FILE_NAME}")
+    assert (bundle / FILE_NAME).read_text() == "{"
+
+
+def test_weights_that_do_not_fit_a_tier_are_refused_before_anything_is_built(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    said = cli("build", "--tier", "t01,t02", "--weights", t01_weights, "--out", out)
+    assert said.refusal(1) == "these weights fit t01, not t02; choose one of those tiers"
+    assert [path.name for path in out.iterdir()] == [".lock"]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    (bundle / FP32).rename(bundle / "moved.onnx")
+    (bundle / FP32).symlink_to(bundle / "gone.onnx")
+    assert outcomes(cli(*words(bundle, t01_weights), "--json"))[FP32] == "built"
+    assert not (bundle / FP32).is_symlink()
+
+
+@contextlib.contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """Let the disk refuse what a file holds beyond a size, as a full one refuses."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_refuses_the_weights_leaves_nothing_half_written(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with largest_file(100_000):
+        line = cli(*words(out, t01_weights)).refusal(1)
+    assert line.startswith(f"could not write {out}/weights/rvm-")
+    assert line.endswith("free some space or choose another")
+    assert [path.name for path in out.rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_a_disk_that_refuses_an_artifact_leaves_nothing_half_written(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    (bundle / FP32).unlink()
+    with largest_file(100_000):
+        said = cli(*words(bundle, t01_weights))
+    assert said.code == 1
+    reason = "(File too large); free some space or choose another folder"
+    assert said.err.splitlines()[0] == (f"failed: {FP32}: could not write {bundle / FP32} {reason}")
+    assert sorted(path.name for path in (bundle / "rvm/t01").iterdir()) == ["matte-fp16.onnx"]
+    assert [entry.path for entry in read_manifest(bundle).artifacts] == [FP16]
+    assert cli(*words(bundle, t01_weights)).code == 0
+    shutil.rmtree(bundle)
