@@ -29,7 +29,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[list[Result]]:
     # spawn: a forked child of a process that has used torch's thread pool can hang
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(
-        min(at_once, len(jobs)), mp_context=context, initializer=_end_with_parent
+        min(at_once, len(jobs)), mp_context=context, initializer=_prepare_worker
     )
     try:
         with _interrupts_held():  # workers inherit it: a terminal's Ctrl-C goes to all of them
@@ -58,13 +58,17 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent() -> None:
+def _prepare_worker() -> None:
+    import tqdm  # type: ignore[import-untyped]
+
+    # tqdm's own lock holds a semaphore of the system, which a stopped worker would leave behind
+    tqdm.tqdm.set_lock(threading.RLock())
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
     """End this worker when its parent is gone: an orphan would write beside the next build."""
     parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
+    if parent is not None:
+        parent.join()
         os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()

@@ -14,6 +14,7 @@ from pocketmatte.metrics import AlphaMetrics, MetricAccumulator, best_constant_m
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.stepping import roll
 from tiers.contract import contracts
+from tiers.errors import MediaError
 from tiers.networks.rvm import Rvm
 from tiers.spec import STRIDE, TierSpec
 
@@ -52,8 +53,15 @@ def evaluate_torch(network: Rvm, spec: TierSpec, clip: Clip) -> ClipResult:
 
     Frames and true mattes are resized bilinearly down to multiples of 16; the network works at the
     tier's long side (never above the clip's); states are carried through the clip.
+
+    Raises:
+        MediaError: If the clip is smaller than the network's stride.
     """
-    size_hw = (clip.size_hw[0] // STRIDE * STRIDE, clip.size_hw[1] // STRIDE * STRIDE)
+    height, width = clip.size_hw
+    if min(height, width) < STRIDE:
+        msg = f"{clip.path}: is {width}x{height}; the network takes {STRIDE}x{STRIDE} or more"
+        raise MediaError(msg)
+    size_hw = (height // STRIDE * STRIDE, width // STRIDE * STRIDE)
     ratio = min(1.0, max(spec.working_hw) / max(size_hw))
 
     def predict() -> Iterator[tuple[FloatArray, FloatArray]]:

@@ -3,12 +3,14 @@
 import contextlib
 import os
 import platform
+import resource
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 _PACKAGES = ("torch", "onnxruntime", "executorch", "coremltools", "numpy")
 _OWN_TASKS = Path("/proc/self/task")
+_OWN_AND_ENDED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -25,6 +27,12 @@ def host_facts() -> dict[str, str | int]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             facts[package] = metadata.version(package)
     return facts
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process, or any one that it started and ended, has held."""
+    most = max(resource.getrusage(who).ru_maxrss for who in _OWN_AND_ENDED)
+    return most if platform.system() == "Darwin" else most * 1024  # Linux counts in KiB
 
 
 @contextlib.contextmanager

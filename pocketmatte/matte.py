@@ -106,7 +106,8 @@ def _matted(
     states = first_states(contract)
     behind = torch.tensor(background).view(1, 3, 1, 1)
     for picture in source:
-        frame = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        # astype: a picture is read-only, which PyTorch does not take
+        frame = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None] / 255
         given = _resized(frame, spec.output_hw)
         outputs = session.run({"frame": given.numpy(), **states})
         states = next_states(contract, outputs)

@@ -5,9 +5,11 @@ and every tensor must be finite.
 """
 
 import hashlib
+import json
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +55,9 @@ def read_pytorch(path: Path) -> dict[str, Tensor]:
     """
     _require_file(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of a file that is refused anyway, beside the refusal
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = (
             f"{path} holds more than tensors, or is not whole; nothing in it was run: "
@@ -81,7 +85,7 @@ def read_pytorch(path: Path) -> dict[str, Tensor]:
 def write_safetensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> None:
-    """Write a safetensors file whole or not at all.
+    """Write a safetensors file whole or not at all; the same content gives the same bytes.
 
     Raises:
         CheckpointError: If the disk refuses it.
@@ -89,12 +93,7 @@ def write_safetensors(
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(
-            # copies: the format refuses tensors that share memory, as tied weights do
-            {key: value.clone().contiguous() for key, value in tensors.items()},
-            partial,
-            dict(metadata),
-        )
+        partial.write_bytes(_serialised(tensors, metadata))
         os.replace(partial, path)  # noqa: PTH105  the pair with the unlink below reads as one
     except (OSError, safetensors.SafetensorError) as error:
         msg = f"could not write {path} ({_first_line(error)}); free some space or choose another"
@@ -137,6 +136,17 @@ def _is_plain(value: object) -> bool:
         and not value.is_quantized
         and not value.is_complex()
     )
+
+
+def _serialised(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return the bytes of a safetensors file with a sorted header: the library's order varies."""
+    # copies: the format refuses tensors that share memory, as tied weights do
+    copies = {key: value.clone().contiguous() for key, value in tensors.items()}
+    data = safetensors.torch.save(copies, dict(metadata))
+    end = 8 + int.from_bytes(data[:8], "little")  # the header's length, then the header, then data
+    header = json.loads(data[8:end])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return data[:8] + text.encode().ljust(end - 8) + data[end:]
 
 
 def _require_file(path: Path) -> None:

@@ -113,7 +113,8 @@ def export_(
             note(f"wrote {relative(out)}")
             return
     if out.suffix in {each.suffix for each in TARGETS.values()}:
-        msg = f"--out is {out}, which is no name of a {form} file; end it so, or give a folder"
+        endings = " and ".join(target(name).suffix for name in request.formats)
+        msg = f"--out is {out}; {form} is written to {endings}: end it so, or give a folder"
         raise UsageError(msg)
     finish(built(out, [request], jobs=1), as_json=as_json)
 
@@ -163,6 +164,7 @@ def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
     """Build every request into ``out``, with a bar and a line about what came of it."""
     require_at_least("--jobs", jobs)
     from pocketmatte.build import build
+    from pocketmatte.host import peak_memory_bytes
 
     started = time.monotonic()
     total = sum(len(request.paths()) for request in requests)
@@ -181,6 +183,21 @@ def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
         if event.reason:
             note(f"failed: {event.path}: {event.reason}")
     counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-    note(f"{relative(out)}: {counted} in {seconds:.1f} s")
-    result = {"out": out, "seconds": seconds, **counts, "artifacts": events}
+    memory = peak_memory_bytes()
+    note(
+        f"{relative(out)}: {counted} in {seconds:.1f} s, at most {memory / 2**30:.1f} GiB a process"
+    )
+    for name in _untrained(out):
+        note(f"{name} has untrained weights: its files prove numbers and speed, they do not matte")
+    result = {"out": out, "seconds": seconds, "peak_memory_bytes": memory, **counts}
+    result["artifacts"] = events
     return Done(result=result, passed=not counts["failed"])
+
+
+def _untrained(out: Path) -> list[str]:
+    """Return the tiers of a bundle that were built without trained weights."""
+    from export.manifest import read_manifest
+
+    manifest = read_manifest(out)
+    seeded = {entry.digest for entry in manifest.weights if entry.path is None}
+    return sorted({a.tier for a in manifest.artifacts if a.weights_digest in seeded})

@@ -50,7 +50,7 @@ STAGES = MappingProxyType(
             distillation=0.5,
         ),
         "refined": Stage(
-            steps=800,
+            steps=500,
             frame_hw=(288, 512),
             ratio=0.5,
             clip_length=3,

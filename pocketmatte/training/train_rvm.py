@@ -158,16 +158,22 @@ class Run:
         return predicted.float(), raw.float(), logits.float()
 
     def finish(self, cache: Path | None) -> None:
-        """Calibrate every tier's BatchNorm and write the elastic checkpoint, in fp16."""
-        stage = list(STAGES.values())[-1]
-        composer = ClipComposer(
-            cache, frame_hw=stage.frame_hw, clip_length=stage.clip_length, seed=self.seed + 1
-        )
-        pairs = range(0, _CALIBRATION_CLIPS, 2)
-        batches = [stacked([composer.clip(i), composer.clip(i + 1)])[0] for i in pairs]
-        for name in self.elastic.specs:
-            self.elastic.calibrate(name, batches, [stage.ratio] * len(batches))
-        state = {key: value.half() for key, value in self.elastic.export_state().items()}
+        """Calibrate every tier's BatchNorm at its own size and write the elastic checkpoint.
+
+        The shared weights are stored in half precision, BatchNorm in single.
+        """
+        for name, spec in self.elastic.specs.items():
+            composer = ClipComposer(
+                cache, frame_hw=spec.output_hw, clip_length=2, seed=self.seed + 1
+            )
+            pairs = range(0, _CALIBRATION_CLIPS, 2)
+            batches = [stacked([composer.clip(i), composer.clip(i + 1)])[0] for i in pairs]
+            self.elastic.calibrate(name, batches, [spec.ratio] * len(batches))
+            print(f"calibrated {name}", flush=True)  # noqa: T201
+        state = {
+            key: value.half() if key.startswith("shared.") else value
+            for key, value in self.elastic.export_state().items()
+        }
         path = self.folder / "rvm.safetensors"
         write_safetensors(path, state, {"format": ELASTIC_FORMAT, "network": "rvm", **METADATA})
         print(f"wrote {path}")  # noqa: T201

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from export.atomic import whole
+from export.atomic import remove_partials, whole
+from tiers.errors import BundleError
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -41,3 +42,46 @@ def test_a_folder_replaces_a_folder_and_what_a_killed_process_left(tmp_path: Pat
         "model.mlpackage/Data",
         "model.mlpackage/Data/new",
     ]
+
+
+def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "mine").mkdir(parents=True)
+    with pytest.raises(BundleError, match=r"could not write .*folder \(Is a directory\)"):
+        write(tmp_path / "folder")
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(BundleError, match=r"could not write .*file \(Not a directory\)"),
+        whole(tmp_path / "file") as partial,
+    ):
+        partial.mkdir()
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert names == ["file", "folder", "folder/mine"]
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    way_out = "free some space or choose another folder"
+    with pytest.raises(BundleError) as caught:
+        write(tmp_path / "file" / "model.onnx")
+    path = tmp_path / "file" / "model.onnx"
+    assert str(caught.value) == f"could not write {path} (File exists); {way_out}"
+
+
+def test_what_a_killed_process_left_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "mine").touch()
+    below = tmp_path / "build" / "rvm"
+    (below / ".a.mlpackage.partial" / "Data").mkdir(parents=True)
+    (below / ".a.mlpackage.replaced").mkdir()
+    (below / ".b.onnx.partial").touch()
+    (below / ".c.partial").symlink_to(kept)
+    (below / "whole.onnx").touch()
+    remove_partials(tmp_path / "build")
+    assert [path.name for path in below.iterdir()] == ["whole.onnx"]
+    assert (kept / "mine").exists()
+
+
+def write(path: Path) -> None:
+    with whole(path) as partial:
+        partial.write_bytes(b"new")

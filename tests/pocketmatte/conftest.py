@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,18 +95,28 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
     torch.set_num_threads(1)
 
 
+def _write_t01(path: Path, tensors: Mapping[str, Tensor], origin: str) -> Path:
+    write_safetensors(
+        path,
+        tensors,
+        {"format": PLAIN_FORMAT, "network": "rvm", "origin": origin, "licence": "Apache-2.0"},
+    )
+    return path
+
+
 @pytest.fixture(scope="session")
 def t01_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a weight file that fits t01."""
     path = tmp_path_factory.mktemp("weights") / "t01.safetensors"
-    metadata = {
-        "format": PLAIN_FORMAT,
-        "network": "rvm",
-        "origin": "seeded for a test",
-        "licence": "Apache-2.0",
-    }
-    write_safetensors(path, untrained(tier("rvm", "t01")).tensors, metadata)
-    return path
+    return _write_t01(path, untrained(tier("rvm", "t01")).tensors, "seeded for a test")
+
+
+@pytest.fixture(scope="session")
+def zero_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a weight file of zeros that fits t01: alpha is 0 and the foreground the frame."""
+    path = tmp_path_factory.mktemp("weights") / "zero.safetensors"
+    tensors = untrained(tier("rvm", "t01")).tensors
+    return _write_t01(path, {key: torch.zeros_like(v) for key, v in tensors.items()}, "zeros")
 
 
 @pytest.fixture(scope="session")

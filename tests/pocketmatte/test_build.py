@@ -90,8 +90,8 @@ def test_an_executorch_file_is_exported_alone(
 def test_a_file_name_of_another_format_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "t01.onnx"
     said = cli("export", "rvm", "--tier", "t01", "--format", "executorch", "--out", out)
-    message = "which is no name of a executorch file; end it so, or give a folder"
-    assert said.refusal(2) == f"--out is {out}, {message}"
+    message = "executorch is written to .pte: end it so, or give a folder"
+    assert said.refusal(2) == f"--out is {out}; {message}"
     assert not out.exists()
 
 

@@ -89,7 +89,7 @@ def test_ctrl_c_ends_a_build_with_130_and_nothing_half_written(
     assert stdout == ""
     message = "stopped; what was finished is kept, nothing is half-written"
     assert stderr == f"pocketmatte: {message}\n"
-    assert not group_lives(process.pid)
+    wait_until(lambda: not group_lives(process.pid), "every process of the build has ended")
     assert list(out.rglob("*.partial")) == []
     assert read_manifest(out).artifacts == []
 

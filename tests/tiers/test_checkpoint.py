@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -143,15 +142,25 @@ def test_a_failed_write_leaves_what_was_there(
     path = saved(tmp_path, "safetensors", tensors())
     before = path.read_bytes()
 
-    def full_disk(_: object, partial: Path, __: object) -> None:
-        partial.write_bytes(before[:50])
+    def full_disk(partial: Path, data: bytes) -> int:
+        with partial.open("wb") as file:
+            file.write(data[:50])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(CheckpointError, match=r"could not write .*No space left.*free some space"):
         write_safetensors(path, tensors(), {})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    metadata = {f"key {index}": "é" * index for index in range(20)}
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    write_safetensors(paths[0], tensors(), metadata)
+    write_safetensors(paths[1], tensors(), dict(reversed(metadata.items())))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert read_safetensors(paths[0])[1] == metadata
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
