@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 demo: setup
-	.venv/bin/pocketmatte demo $(VIDEO)
+	.venv/bin/pocketmatte demo $(if $(VIDEO),"$(VIDEO)")
 
 test: lint type imports
 	.venv/bin/python -m pytest

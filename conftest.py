@@ -15,10 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--golden-dir",
         type=Path,
-        default=SHARED / "reference" / "golden",
         help="folder of <network>_seed<N>.npz files (default: ../shared/reference/golden)",
     )
-    group.addoption("--golden-seed", type=int, default=0, help="the N in their names (default: 0)")
+    group.addoption("--golden-seed", type=int, help="the N in their names (default: 0)")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -42,16 +41,6 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def golden_dir(request: pytest.FixtureRequest) -> Path:
-    """Return the folder of golden files, or skip; `--golden-dir` names another."""
-    folder: Path = request.config.getoption("--golden-dir")
-    if not folder.is_dir():
-        pytest.skip(f"needs golden files; there is no folder {folder} (--golden-dir names another)")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def golden_seed(request: pytest.FixtureRequest) -> int:
-    """Return the seed in the golden files' names; `--golden-seed` sets it."""
-    seed: int = request.config.getoption("--golden-seed")
-    return seed
+def golden_options(request: pytest.FixtureRequest) -> tuple[Path | None, int | None]:
+    """Return `--golden-dir` and `--golden-seed`, each `None` where it was not given."""
+    return request.config.getoption("--golden-dir"), request.config.getoption("--golden-seed")

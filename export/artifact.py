@@ -14,8 +14,12 @@ def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, or of a folder's relative names and contents in sorted order.
 
     Raises:
-        BundleError: If the folder holds a symbolic link: what it leads to is not in the bundle.
+        BundleError: If there is nothing, or the folder holds a symbolic link: what it leads to is
+            not in the bundle.
     """
+    if not path.exists():
+        msg = f"{path} is missing; build it again"
+        raise BundleError(msg)
     total = hashlib.sha256()
     if path.is_file():
         _update(total, path)

@@ -17,8 +17,8 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a hidden sibling to write to; it becomes ``path`` when the block ends without error.
 
     Whatever ends the block otherwise, nothing is left beside ``path``, and ``path`` is as it was.
-    A killed process may leave the sibling ``.<name>.partial`` (or ``.<name>.replaced``); the next
-    write to ``path`` removes it.
+    A killed process may leave the sibling ``.<name>.partial``, which the next write to ``path``
+    removes, or ``.<name>.replaced``, which it puts back where ``path`` is gone.
 
     Args:
         path: The file or folder to make or replace; its parents are made. A file never replaces a
@@ -35,7 +35,7 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
-        _remove(replaced)
+        _restore(path, replaced)
         yield partial
         _flush(partial)
         if partial.is_dir() and path.is_dir():  # it cannot be renamed onto one that holds something
@@ -47,15 +47,23 @@ def whole(path: Path) -> Iterator[Path]:
         raise BundleError(msg) from error
     finally:
         with contextlib.suppress(OSError):  # where a folder above is none, there is nothing to do
+            _restore(path, replaced)
             _remove(partial)
-            _remove(replaced)
 
 
 def remove_partials(root: Path) -> None:
-    """Delete what a killed run left half-written below ``root``."""
+    """Delete what a killed run left half-written, or about to be replaced, below ``root``."""
     for suffix in (PARTIAL, REPLACED):
         for path in sorted(root.rglob(f".*{suffix}"), reverse=True):
             _remove(path)
+
+
+def _restore(path: Path, replaced: Path) -> None:
+    """Put the old folder back where no new one took its place; delete it elsewhere."""
+    if replaced.is_dir() and not path.exists():
+        replaced.rename(path)
+    else:
+        _remove(replaced)
 
 
 def _remove(path: Path) -> None:

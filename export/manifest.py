@@ -88,7 +88,7 @@ class Artifact(_Model):
 class Manifest(_Model):
     """A whole bundle."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1]
     pocketmatte: str
     weights: list[Weights]
     artifacts: list[Artifact]

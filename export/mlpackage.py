@@ -99,9 +99,10 @@ def _read(path: Path) -> Any:
             spec = ct.utils.load_spec(str(path))
             if spec.WhichOneof("Type") == "mlProgram":
                 load(spec, spec.specificationVersion, str(weights))  # infers every type again
-        except (AttributeError, DecodeError, OSError, RuntimeError, ValueError) as error:
-            # AttributeError: coremltools does not check that the root model is among the items
-            reason = str(error).partition("\n")[0]
+        # coremltools looks up and asserts what a damaged file claims, without checking it first
+        except (AssertionError, AttributeError, DecodeError, LookupError, OSError, RuntimeError,
+                TypeError, ValueError) as error:  # fmt: skip
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
             msg = f"{path}: not a Core ML package that can be read ({reason}); build it again"
             raise BundleError(msg) from error
     return spec

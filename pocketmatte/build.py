@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from export.artifact import inside, sha256_of
 from export.atomic import remove_partials
 from export.manifest import FILE_NAME, Artifact, Manifest, read_manifest, write_manifest
 from pocketmatte.build_job import Event, Job
@@ -15,6 +14,7 @@ from pocketmatte.build_key import build_key
 from pocketmatte.build_pool import run_jobs
 from pocketmatte.bundle import described, place_weights
 from pocketmatte.folders import make_bundle_folder
+from pocketmatte.integrity import fault
 from pocketmatte.request import Request, artifact_path
 from tiers.errors import BundleError, UsageError
 from tiers.weights import Weights, default, load, network_of
@@ -77,6 +77,7 @@ def _build(
     def save() -> None:
         used = {entry.weights_digest for entry in entries.values()}
         whole = Manifest(
+            schema_version=1,
             pocketmatte=metadata.version("pocketmatte"),
             weights=[entry for digest, entry in known.items() if digest in used],
             artifacts=list(entries.values()),
@@ -107,7 +108,7 @@ def _require_fit(todo: Sequence[Job], weights: Mapping[str, Weights]) -> None:
 
 def _manifest(out: Path) -> Manifest:
     if not (out / FILE_NAME).is_file():
-        return Manifest(pocketmatte="", weights=[], artifacts=[])
+        return Manifest(schema_version=1, pocketmatte="", weights=[], artifacts=[])
     try:
         return read_manifest(out)
     except BundleError as error:
@@ -116,13 +117,7 @@ def _manifest(out: Path) -> Manifest:
 
 
 def _up_to_date(out: Path, entry: Artifact | None, key: str) -> bool:
-    if entry is None or entry.build_key != key:
-        return False
-    path = inside(out, entry.path)
-    try:
-        return path.exists() and sha256_of(path) == entry.sha256
-    except BundleError:  # a link in a package: it is written again
-        return False
+    return entry is not None and entry.build_key == key and fault(out, entry) is None
 
 
 @contextlib.contextmanager

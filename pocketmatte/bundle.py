@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from export.artifact import inside
-from export.manifest import Manifest, read_manifest
+from export.manifest import Artifact, Manifest, read_manifest
 from export.manifest import Weights as WeightsEntry
 from tiers.checkpoint import digest, read_safetensors, write_safetensors
 from tiers.errors import BundleError, CheckpointError
@@ -26,12 +26,17 @@ def read_bundle(root: Path) -> Manifest:
     return manifest
 
 
+def is_untrained(weights: Weights) -> bool:
+    """Say whether ``weights`` are seeded initial ones."""
+    return weights.origin.startswith(_UNTRAINED)
+
+
 def described(weights: Weights) -> WeightsEntry:
     """Return the manifest's entry of ``weights``.
 
     Untrained weights are made from a seed again when needed and take no file.
     """
-    has_file = not weights.origin.startswith(_UNTRAINED)
+    has_file = not is_untrained(weights)
     name = f"weights/{weights.network}-{weights.sha256[:12]}.safetensors"
     return WeightsEntry(
         path=name if has_file else None,
@@ -51,8 +56,21 @@ def place_weights(out: Path, weights: Weights) -> WeightsEntry:
     entry = described(weights)
     if entry.path is not None:
         path = inside(out, entry.path)
-        if not _holds(path, entry.digest):
+        if not _holds(path, weights):
             write_safetensors(path, weights.tensors, weights.metadata)
+    return entry
+
+
+def weights_entry(root: Path, manifest: Manifest, artifact: Artifact) -> WeightsEntry:
+    """Return the manifest's entry of the weights an artifact was made from.
+
+    Raises:
+        BundleError: If it lists none such.
+    """
+    entry = next((w for w in manifest.weights if w.digest == artifact.weights_digest), None)
+    if entry is None:
+        msg = f"the manifest of {root} does not list its weights; build it again"
+        raise BundleError(msg)
     return entry
 
 
@@ -81,9 +99,10 @@ def bundle_weights(root: Path, entry: WeightsEntry, spec: TierSpec) -> Weights:
     return weights
 
 
-def _holds(path: Path, expected: str) -> bool:
-    """Say whether a file holds the weights of that digest, whole."""
+def _holds(path: Path, expected: Weights) -> bool:
+    """Say whether a file holds these weights, whole, with what is known of them."""
     try:
-        return digest(read_safetensors(path)[0]) == expected
+        tensors, metadata = read_safetensors(path)
     except CheckpointError:
         return False
+    return digest(tensors) == expected.sha256 and metadata == dict(expected.metadata)

@@ -9,12 +9,19 @@ import numpy as np
 from pocketmatte.pseudo_video import pseudo_video, standard_picture
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.stepping import as_nchw, first_states, frame_input, next_states
-from pocketmatte.tolerances import DRIFT_FRAMES, DRIFT_WINDOW, STEP_EVERY, Limits, limits
+from pocketmatte.tolerances import (
+    ALPHA_RANGE,
+    DRIFT_FRAMES,
+    DRIFT_WINDOW,
+    STEP_EVERY,
+    Limits,
+    limits,
+)
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError, CheckpointError
 from tiers.spec import TierSpec
 
-_DRIFTING = "alpha"  # drift is judged where people see it
+_JUDGED = "alpha"  # drift and range are judged where people see them
 _PICTURE = "astronaut"
 
 
@@ -33,7 +40,7 @@ class Parity:
             one bit of value differs.
         drift: ``drift_ratio`` of alpha; ``None`` below ``DRIFT_FRAMES`` frames, or without alpha.
         reference_range: Smallest and largest value of each in the reference. An output that never
-            changes there proves nothing.
+            changes there proves nothing; of alpha it is a failure, from two frames on.
         failures: One sentence for each limit passed, with value and limit.
     """
 
@@ -116,7 +123,10 @@ def compare_all(
                 continue
             try:
                 if index % STEP_EVERY == 0:
-                    tally.step(expected, candidates[name].run({frame_name: given, **before}))
+                    stepped = candidates[name].run({frame_name: given, **before})
+                    tally.step(index, expected, stepped)
+                    if tally.stopped is not None:
+                        continue
                 outputs = candidates[name].run({frame_name: given, **states_of[name]})
             except BundleError as error:
                 tally.stopped = f"{error}, in frame {index}"
@@ -181,11 +191,16 @@ class _Tally:
         self.frames = 0
         self.stopped: str | None = None
 
-    def step(self, expected: Mapping[str, FloatArray], given: Mapping[str, FloatArray]) -> None:
+    def step(
+        self, index: int, expected: Mapping[str, FloatArray], given: Mapping[str, FloatArray]
+    ) -> None:
         """Take one step from the reference's states."""
+        if bad := _not_finite(given):
+            found = f"{bad} holds NaN or infinity in one step from the reference"
+            self.stopped = f"{found}, in frame {index}"
+            return
         for name in self.names:
             largest = float(np.abs(given[name] - expected[name]).max())
-            # a NaN is no maximum; the free run names it
             self.max_abs[name] = max(self.max_abs[name], largest)
 
     def add(
@@ -204,21 +219,29 @@ class _Tally:
             self.free_max_abs[name] = max(self.free_max_abs[name], largest)
             self.lowest[name] = min(self.lowest[name], float(expected[name].min()))
             self.highest[name] = max(self.highest[name], float(expected[name].max()))
-            if name == _DRIFTING:
+            if name == _JUDGED:
                 self.errors.append(math.sqrt(squares / self.sizes[name]))
 
     def parity(self, recipe_name: str, held_to: Limits) -> Parity:
         """Judge what was taken."""
         if self.stopped is not None:
             return Parity(
-                recipe=recipe_name, frames=self.frames, max_abs={}, free_max_abs={}, psnr_db={}, drift=None,
-                reference_range={}, failures=(self.stopped,),
-            )  # fmt: skip
+                recipe=recipe_name,
+                frames=self.frames,
+                max_abs={},
+                free_max_abs={},
+                psnr_db={},
+                drift=None,
+                reference_range={},
+                failures=(self.stopped,),
+            )
         psnr_db = {
             name: _psnr_db(self.squares[name] / (self.sizes[name] * self.frames))
             for name in self.names
         }
         drift = drift_ratio(self.errors, held_to.drift_floor)
+        spans = {name: (self.lowest[name], self.highest[name]) for name in self.names}
+        judged = spans.get(_JUDGED) if self.frames > 1 else None
         return Parity(
             recipe=recipe_name,
             frames=self.frames,
@@ -226,9 +249,18 @@ class _Tally:
             free_max_abs=dict(self.free_max_abs),
             psnr_db=psnr_db,
             drift=drift,
-            reference_range={name: (self.lowest[name], self.highest[name]) for name in self.names},
-            failures=tuple(_failures(self.max_abs, psnr_db, drift, held_to)),
+            reference_range=spans,
+            failures=(
+                *_constant(judged),
+                *_failures(self.max_abs, psnr_db, drift, held_to),
+            ),
         )
+
+
+def _constant(span: tuple[float, float] | None) -> Iterator[str]:
+    if span is not None and span[1] - span[0] < ALPHA_RANGE:
+        found = f"alpha spans {span[1] - span[0]:.2g} in PyTorch"
+        yield f"{found}; at least {ALPHA_RANGE:.2g} is needed to prove anything"
 
 
 def _failures(

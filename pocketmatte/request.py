@@ -66,5 +66,6 @@ class Request:
 
 
 def artifact_path(spec: TierSpec, program: str, recipe: str, form: str) -> str:
-    """Return where an artifact lies in its bundle."""
-    return f"{spec.network}/{spec.name}/{program}-{recipe}{target(form).suffix}"
+    """Return where an artifact lies in its bundle, which may hold both orientations."""
+    held = "-portrait" if spec.orientation == "portrait" else ""
+    return f"{spec.network}/{spec.name}/{program}-{recipe}{held}{target(form).suffix}"

@@ -7,38 +7,57 @@ from pathlib import Path
 import torch
 
 from export.manifest import Artifact, read_manifest
+from export.manifest import Weights as WeightsEntry
+from pocketmatte.bundle import is_untrained, weights_entry
 from pocketmatte.integrity import fault
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.verify import open_session
 from tiers.contract import contracts
-from tiers.errors import BundleError, UsageError
+from tiers.errors import BundleError, CheckpointError, UsageError
 from tiers.networks import programs
 from tiers.networks.rvm import Rvm
 from tiers.spec import TierSpec
-from tiers.weights import default, load, network_of
+from tiers.weights import Weights, default, load, network_of
 
 
-def network_for(spec: TierSpec, weights: Path | None, threads: int) -> Rvm:
-    """Return the tier's network with the weights of a file, or the shipped ones.
+def weights_for(spec: TierSpec, file: Path | None) -> Weights:
+    """Return the weights of a file, or the shipped ones: a matte needs trained weights.
 
     Raises:
-        CheckpointError: If the weights are corrupt or do not fit.
+        CheckpointError: If the file is corrupt, or none is given and none are shipped for the tier.
+    """
+    if file is not None:
+        return load(file, spec.network)
+    shipped = default(spec)
+    if is_untrained(shipped):
+        msg = (
+            f"no trained weights of {spec.name} are shipped; "
+            "give --weights FILE, or take t01 to t11"
+        )
+        raise CheckpointError(msg)
+    return shipped
+
+
+def network_for(spec: TierSpec, weights: Weights, threads: int) -> Rvm:
+    """Return the tier's network with its weights.
+
+    Raises:
+        CheckpointError: If the weights do not fit.
     """
     torch.set_num_threads(threads)
-    chosen = default(spec) if weights is None else load(weights, spec.network)
-    network = network_of(spec, chosen)
+    network = network_of(spec, weights)
     if not isinstance(network, Rvm):
         msg = f"{spec.network} takes more than a frame; this command runs rvm"
         raise UsageError(msg)
     return network
 
 
-def torch_session(spec: TierSpec, weights: Path | None, threads: int) -> TorchSession:
+def torch_session(spec: TierSpec, weights: Weights, threads: int) -> TorchSession:
     """Return PyTorch eager as a session.
 
     Raises:
-        CheckpointError: If the weights are corrupt or do not fit.
+        CheckpointError: If the weights do not fit.
     """
     (contract,) = contracts(spec)
     network = network_for(spec, weights, threads)
@@ -48,10 +67,11 @@ def torch_session(spec: TierSpec, weights: Path | None, threads: int) -> TorchSe
 @contextlib.contextmanager
 def file_session(
     bundle: Path, spec: TierSpec, form: str, recipe: str, threads: int
-) -> Iterator[Session]:
-    """Load the bundle's file of a tier, format and recipe.
+) -> Iterator[tuple[Session, WeightsEntry]]:
+    """Load the bundle's file of a tier, format and recipe, and say which weights it holds.
 
     Raises:
+        CheckpointError: If the file was built from untrained weights, which do not matte.
         UsageError: If the bundle has no such file; the message lists what it has of the tier.
         BundleError: If the file is missing or changed, or the runtime refuses it.
         RuntimeUnavailableError: If this machine does not have the runtime.
@@ -60,10 +80,17 @@ def file_session(
     if reason := fault(bundle, entry):
         msg = f"{entry.path}: {reason}"
         raise BundleError(msg)
+    weights = weights_entry(bundle, read_manifest(bundle), entry)
+    if weights.path is None:
+        msg = (
+            f"{entry.path} was built from untrained weights; "
+            "build it with --weights FILE, or take t01 to t11"
+        )
+        raise CheckpointError(msg)
     (contract,) = contracts(spec)
     session = open_session(bundle, entry, contract, threads)
     try:
-        yield session
+        yield session, weights
     finally:
         session.close()
 

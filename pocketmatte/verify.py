@@ -12,7 +12,7 @@ from export.manifest import Artifact, Manifest
 from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
 from export.targets import target
-from pocketmatte.bundle import bundle_weights, read_bundle
+from pocketmatte.bundle import bundle_weights, read_bundle, weights_entry
 from pocketmatte.integrity import fault
 from pocketmatte.parity import Parity, compare_all, standard_frames
 from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
@@ -27,6 +27,10 @@ from tiers.weights import network_of
 
 # Programs that XNNPACK takes whole; design: as few delegates as the mathematics allows.
 _WHOLE_DELEGATE = frozenset({"rvm"})
+_IMAGES = "coreml-image"
+_OF_IMAGES = (
+    "8-bit images cannot be held to these limits; the tensor package of the same capture is"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,14 +40,16 @@ class Verdict:
     Attributes:
         path: Inside the bundle.
         sha256: Of the file that was judged, as the manifest has it.
+        size_bytes: Likewise.
         status: ``proven`` against PyTorch, ``checked`` in structure only because this machine
-            cannot run it, or ``failed``.
-        reasons: Why it failed, or why it could not be run.
+            cannot run it or its outputs are 8-bit images, or ``failed``.
+        reasons: Why it failed, or why it was not run.
         parity: The measured differences, where it ran.
     """
 
     path: str
     sha256: str
+    size_bytes: int
     status: Literal["proven", "checked", "failed"]
     reasons: tuple[str, ...] = ()
     parity: Parity | None = None
@@ -110,10 +116,7 @@ def open_group(
     first = artifacts[0]
     spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
     contract = next(c for c in contracts(spec) if c.name == first.program)
-    entry = next((w for w in manifest.weights if w.digest == first.weights_digest), None)
-    if entry is None:
-        msg = f"the manifest of {root} does not list its weights; build it again"
-        raise BundleError(msg)
+    entry = weights_entry(root, manifest, first)
     network = network_of(spec, bundle_weights(root, entry, spec))
     program = programs(network, spec)[first.program]
     return Group(
@@ -152,7 +155,7 @@ def _judge(
     sessions: dict[str, Session] = {}
     with contextlib.ExitStack() as stack:
         for entry in group.artifacts:
-            if reasons[entry.path] or runnable(entry):
+            if reasons[entry.path] or _not_run(entry):
                 continue
             try:
                 session = open_session(root, entry, group.contract, threads)
@@ -160,16 +163,20 @@ def _judge(
                 reasons[entry.path] = (str(error),)
                 continue
             stack.callback(session.close)
-            sessions[entry.path] = session
+            if reason := _precision(entry, session):
+                reasons[entry.path] = (reason,)
+            else:
+                sessions[entry.path] = session
         parities = _parities(group, sessions, frames, on_frame)
     for entry in group.artifacts:
         parity = parities.get(entry.path)
         failures = (*reasons[entry.path], *(parity.failures if parity else ()))
-        missing = runnable(entry)
+        missing = _not_run(entry)
         status: Literal["proven", "checked", "failed"] = "proven" if parity else "checked"
         yield Verdict(
             path=entry.path,
             sha256=entry.sha256,
+            size_bytes=entry.size_bytes,
             status="failed" if failures else status,
             reasons=failures or ((missing,) if missing and not parity else ()),
             parity=parity,
@@ -201,11 +208,23 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
             check_mlpackage(inside(root, entry.path), contract, recipe_of(entry.recipe))
         except BundleError as error:
             reasons.append(str(error))
-    delegates, outside = entry.notes.get("delegates", 1), entry.notes.get("outside", {})
-    if entry.network in _WHOLE_DELEGATE and (delegates != 1 or outside):
-        found = f"{delegates} delegates, outside them {outside}"
-        reasons.append(f"{found}; the limit is one delegate and nothing outside")
+    if entry.format == "executorch" and entry.network in _WHOLE_DELEGATE:
+        delegates, outside = entry.notes.get("delegates"), entry.notes.get("outside")
+        if delegates != 1 or outside != {}:
+            found = f"the manifest notes {delegates} delegates, outside them {outside}"
+            reasons.append(f"{found}; the limit is one delegate and nothing outside")
     return tuple(reasons)
+
+
+def _not_run(entry: Artifact) -> str | None:
+    return runnable(entry) or (_OF_IMAGES if entry.format == _IMAGES else None)
+
+
+def _precision(entry: Artifact, session: Session) -> str | None:
+    held, expected = session.facts.get("dtype"), recipe_of(entry.recipe).dtype
+    if held is None or held == expected:  # a Core ML package says it in its structure
+        return None
+    return f"it takes and gives {held}; {entry.recipe} is {expected}: delete it and build again"
 
 
 def _same_program(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
@@ -218,4 +237,10 @@ def _same_program(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
 
 
 def _failed(entry: Artifact, reason: str) -> Verdict:
-    return Verdict(path=entry.path, sha256=entry.sha256, status="failed", reasons=(reason,))
+    return Verdict(
+        path=entry.path,
+        sha256=entry.sha256,
+        size_bytes=entry.size_bytes,
+        status="failed",
+        reasons=(reason,),
+    )

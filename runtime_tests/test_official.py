@@ -25,6 +25,7 @@ from tiers.weights import load, network_of
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 Outputs: TypeAlias = dict[str, Tensor]
+GoldenOptions: TypeAlias = tuple[Path | None, int | None]  # as given: folder, seed
 
 LIMIT = 1e-4  # ten times the largest difference seen, 9.4e-6 of rvm_resnet50
 GAIN = 1.5  # of the golden weights: variance that a layer keeps
@@ -91,11 +92,22 @@ def differences(outputs: Outputs, golden: Path) -> dict[str, float]:
         }
 
 
-def golden_file(name: str, folder: Path, seed: int) -> Path:
+def golden_file(name: str, options: GoldenOptions, root: Path) -> tuple[Path, int]:
+    """Return a golden file and its seed.
+
+    One that is not there is skipped where nobody asked for it, and a failure where an option did.
+    """
+    folder, seed = options
+    given = folder is not None or seed is not None
+    folder = folder or root.parent / "shared" / "reference" / "golden"
+    seed = seed or 0
     path = folder / f"{name}_seed{seed}.npz"
     if not path.is_file():
-        pytest.skip(f"needs the golden file {path}")
-    return path
+        missing = f"there is no golden file {path}" if folder.is_dir() else f"no folder {folder}"
+        if given:
+            pytest.fail(f"{missing}; --golden-dir and --golden-seed name it")
+        pytest.skip(f"{missing}; --golden-dir names another folder")
+    return path, seed
 
 
 def filled_rvm(tier_name: str, seed: int) -> Rvm:
@@ -109,22 +121,57 @@ def filled_rvm(tier_name: str, seed: int) -> Rvm:
 
 @pytest.mark.parametrize("name", RVM)
 def test_a_network_computes_what_the_official_one_does(
-    name: str, golden_dir: Path, golden_seed: int
+    name: str, golden_options: GoldenOptions, root: Path
 ) -> None:
-    golden = golden_file(name, golden_dir, golden_seed)
-    network = filled_rvm(RVM[name].tier, golden_seed)
-    found = differences(rvm_outputs(network, golden_seed), golden)
+    golden, seed = golden_file(name, golden_options, root)
+    network = filled_rvm(RVM[name].tier, seed)
+    found = differences(rvm_outputs(network, seed), golden)
     assert {key: value for key, value in found.items() if not value <= LIMIT} == {}
 
 
-def test_one_changed_weight_is_seen(golden_dir: Path, golden_seed: int) -> None:
-    golden = golden_file("rvm_mobilenetv3", golden_dir, golden_seed)
-    network = filled_rvm("t08", golden_seed)
+def test_one_changed_weight_is_seen(golden_options: GoldenOptions, root: Path) -> None:
+    golden, seed = golden_file("rvm_mobilenetv3", golden_options, root)
+    network = filled_rvm("t08", seed)
     with torch.no_grad():
         network.get_parameter("decoder.decode1.gru.hh.0.bias")[0] += 0.01
-    found = differences(rvm_outputs(network, golden_seed), golden)
+    found = differences(rvm_outputs(network, seed), golden)
     assert found["full_r1"] > LIMIT
     assert found["full_pha2"] > LIMIT
+
+
+def test_a_golden_file_is_found_in_the_folder_and_by_the_seed_given(tmp_path: Path) -> None:
+    path = tmp_path / "rvm_resnet50_seed7.npz"
+    path.touch()
+    assert golden_file("rvm_resnet50", (tmp_path, 7), tmp_path) == (path, 7)
+
+
+def test_a_golden_file_that_is_missing_is_skipped_where_nobody_asked_for_it(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    folder = tmp_path / "shared" / "reference" / "golden"
+    with pytest.raises(pytest.skip.Exception, match=f"no folder {folder}"):
+        golden_file("rvm_resnet50", (None, None), root)
+    folder.mkdir(parents=True)
+    with pytest.raises(pytest.skip.Exception, match=f"no golden file {folder}/rvm_resnet50_seed0"):
+        golden_file("rvm_resnet50", (None, None), root)
+
+
+@pytest.mark.parametrize("seed", [None, 0, 5])
+def test_a_golden_file_that_was_asked_for_and_is_missing_fails(
+    tmp_path: Path, seed: int | None
+) -> None:
+    name = f"rvm_resnet50_seed{seed or 0}.npz"
+    with pytest.raises(pytest.fail.Exception, match=f"no golden file {tmp_path}/{name}"):
+        golden_file("rvm_resnet50", (tmp_path, seed), tmp_path)
+    with pytest.raises(pytest.fail.Exception, match=f"no folder {tmp_path}/none"):
+        golden_file("rvm_resnet50", (tmp_path / "none", seed), tmp_path)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_seed_that_was_asked_for_fails_without_the_default_folder(
+    tmp_path: Path, seed: int
+) -> None:
+    with pytest.raises(pytest.fail.Exception, match=f"no folder {tmp_path}/shared/reference"):
+        golden_file("rvm_resnet50", (None, seed), tmp_path / "repository")
 
 
 def test_a_released_checkpoint_mattes(shared_dir: Path, tmp_path: Path) -> None:
@@ -136,7 +183,7 @@ def test_a_released_checkpoint_mattes(shared_dir: Path, tmp_path: Path) -> None:
     layout, tensors = recognise("rvm", read_pytorch(checkpoint))
     assert (layout.name, layout.tier) == ("mobilenetv3", "t08")
     path = tmp_path / "imported.safetensors"
-    write_safetensors(path, tensors, {"network": "rvm", "licence": layout.source})
+    write_safetensors(path, tensors, {"network": "rvm", "licence": layout.licence})
     spec = tier("rvm", layout.tier)
     network = network_of(spec, load(path, "rvm"))
     assert isinstance(network, Rvm)

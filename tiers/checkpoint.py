@@ -1,7 +1,7 @@
 """Read and write weight files: safetensors of ours, PyTorch files of others.
 
 A file from elsewhere is hostile until proven otherwise: a pickle is read with ``weights_only``,
-and every tensor must be finite.
+and every tensor must be plain, whole in the file, and finite.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tiers.errors import CheckpointError
 
@@ -27,12 +27,15 @@ _DAMAGED = (
     TypeError, ValueError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
 
+_DTYPES = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64})
+
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata of a safetensors file.
 
     Raises:
-        CheckpointError: If the file is missing, truncated, or holds values that are not finite.
+        CheckpointError: If the file is missing, truncated, or holds anything but plain tensors of
+            finite values.
     """
     _require_file(path)
     try:
@@ -42,6 +45,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         msg = f"{path} is no whole safetensors file ({_first_line(error)}); fetch it again"
         raise CheckpointError(msg) from error
+    _require_plain(path, tensors)
     require_finite(path, tensors)
     return tensors, metadata
 
@@ -50,8 +54,8 @@ def read_pytorch(path: Path) -> dict[str, Tensor]:
     """Return the state dict of a PyTorch file without running anything it holds.
 
     Raises:
-        CheckpointError: If the file is missing, truncated, holds code or anything but tensors, or
-            values that are not finite.
+        CheckpointError: If the file is missing, truncated, or holds code or anything but plain
+            tensors of finite values.
     """
     _require_file(path)
     try:
@@ -70,14 +74,8 @@ def read_pytorch(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         msg = f"{path} holds a {type(content).__name__}, not a state dict of named tensors"
         raise CheckpointError(msg)
-    strange = [str(key) for key, value in content.items() if not _is_plain(value)]
-    if strange:
-        msg = (
-            f"{path} is no state dict: {', '.join(strange[:5])} hold no plain tensors; "
-            "save the state dict alone: torch.save(model.state_dict(), FILE)"
-        )
-        raise CheckpointError(msg)
     tensors = {str(key): value for key, value in content.items()}
+    _require_plain(path, tensors)
     require_finite(path, tensors)
     return tensors
 
@@ -104,7 +102,7 @@ def write_safetensors(
 
 
 def require_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse weights that hold NaN or infinity.
+    """Refuse weights that hold NaN or infinity, or a number that single precision does not.
 
     Raises:
         CheckpointError: Naming the first few tensors.
@@ -112,7 +110,7 @@ def require_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     broken = [
         key
         for key, value in tensors.items()
-        if value.is_floating_point() and not bool(torch.isfinite(value).all())
+        if value.is_floating_point() and not bool(torch.isfinite(value.float()).all())
     ]
     if broken:
         msg = f"{path} holds values that are not finite in {', '.join(broken[:5])}; train it again"
@@ -129,12 +127,27 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return total.hexdigest()
 
 
+def _require_plain(path: Path, content: Mapping[str, object]) -> None:
+    strange = [key for key, value in content.items() if not _is_plain(value)]
+    if strange:
+        msg = (
+            f"{path} is no state dict: {', '.join(strange[:5])} hold no plain tensors "
+            "(float16, bfloat16, float32, float64 or int64, stored whole); "
+            "save the state dict alone: torch.save(model.state_dict(), FILE)"
+        )
+        raise CheckpointError(msg)
+
+
 def _is_plain(value: object) -> bool:
     return (
-        isinstance(value, Tensor)
+        type(value) in {Tensor, nn.Parameter}
+        and isinstance(value, Tensor)  # says the line above to mypy
         and value.layout == torch.strided
-        and not value.is_quantized
-        and not value.is_complex()
+        and value.device.type == "cpu"
+        and value.dtype in _DTYPES
+        and not value.is_neg()
+        # not a few bytes seen as many: a copy of that would take all memory
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
     )
 
 

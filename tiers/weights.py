@@ -18,7 +18,7 @@ from tiers.checkpoint import digest, read_safetensors
 from tiers.errors import CheckpointError
 from tiers.ladder import ladder, tier
 from tiers.networks import build
-from tiers.official import differences, expected_shapes
+from tiers.official import Differences, differences, expected_shapes, summary
 from tiers.spec import TierSpec
 
 ELASTIC_FORMAT = "pocketmatte.elastic/1"
@@ -111,7 +111,7 @@ def network_of(spec: TierSpec, weights: Weights) -> nn.Module:
 
     Raises:
         CheckpointError: If the weights do not fit the tier; the message says which they fit or
-            lists the missing and unexpected keys.
+            lists the missing, unexpected and wrong keys.
     """
     network = build(spec).eval()
     if weights.metadata.get("format") == ELASTIC_FORMAT:
@@ -131,8 +131,13 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
     """Return the state dict of ``spec`` cut from an elastic checkpoint, as fp32.
 
     Raises:
-        CheckpointError: If the checkpoint does not reach the tier or has other full shapes.
+        CheckpointError: If the checkpoint does not reach the tier, has other full shapes, or keys
+            that no elastic checkpoint of the network has.
     """
+    with torch.device("meta"):
+        whole = build(tier(spec.network, full_tier(spec.network)))
+    full = expected_shapes(whole)
+    _require_known(spec, weights, full)
     source = spec.weights_of
     own = f"{source}."
     if source is None or not any(key.startswith(own) for key in weights.tensors):
@@ -142,15 +147,12 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
             f"give weights of its own architecture ({spec.shape.backbone})"
         )
         raise CheckpointError(msg)
-    with torch.device("meta"):
-        whole = build(tier(spec.network, full_tier(spec.network)))
     plan = slice_plan(whole, network)
     state = {
         key.removeprefix(own): value
         for key, value in weights.tensors.items()
         if key.startswith(own)
     }
-    full = expected_shapes(whole)
     for key, index in plan.items():
         shared = weights.tensors.get(f"shared.{key}")
         if shared is None:
@@ -172,7 +174,23 @@ def full_tier(network: str) -> str:
     return rows[-1].name
 
 
-def _misfit(spec: TierSpec, weights: Weights, wrong: list[str]) -> str:
+def _require_known(spec: TierSpec, weights: Weights, full: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse keys that are neither shared weights of the full layout nor a tier's own."""
+    rows = ladder(spec.network)
+    unknown = []
+    for key in weights.tensors:
+        owner, _, name = key.partition(".")
+        if not (name in full if owner == "shared" else name and owner in rows):
+            unknown.append(key)
+    if unknown:
+        msg = (
+            f"not an elastic checkpoint of {spec.network}: {summary({'unexpected': unknown})}; "
+            "it was trained with another network or ladder: train it again"
+        )
+        raise CheckpointError(msg)
+
+
+def _misfit(spec: TierSpec, weights: Weights, wrong: Differences) -> str:
     fits = []
     for row in ladder(spec.network).values():
         with torch.device("meta"):
@@ -181,5 +199,4 @@ def _misfit(spec: TierSpec, weights: Weights, wrong: list[str]) -> str:
             fits.append(row.name)
     if fits:
         return f"these weights fit {', '.join(fits)}, not {spec.name}; choose one of those tiers"
-    rest = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-    return f"these weights are of no tier of {spec.network}: {'; '.join(wrong[:8])}{rest}"
+    return f"these weights are of no tier of {spec.network}: {summary(wrong)}"

@@ -62,7 +62,8 @@ def import_(
         "format": PLAIN_FORMAT,
         "network": network,
         "origin": f"imported official checkpoint {layout.name}: {file.name}",
-        "licence": layout.source,
+        "licence": layout.licence,
+        "source": layout.source,
     }
     write_safetensors(out, tensors, metadata)
     result = {
@@ -72,7 +73,8 @@ def import_(
         "tensors": len(tensors),
         "digest": digest(tensors),
         "out": out,
-        "licence": layout.source,
+        "licence": layout.licence,
+        "source": layout.source,
     }
     rows = list(result.items())
     emit(result, table("", ("imported", ""), rows), as_json=as_json)

@@ -30,6 +30,7 @@ from tiers.errors import UsageError
 from tiers.ladder import ladder, tier
 
 if TYPE_CHECKING:
+    from export.manifest import Weights
     from pocketmatte.clips import Clip
     from pocketmatte.evaluate import ClipResult
     from pocketmatte.metrics import AlphaMetrics
@@ -108,10 +109,11 @@ def matted(source: Path, out: Path, tier_name: str, choice: Choice, background: 
     from pocketmatte.media import open_frames
 
     frames = open_frames(source)
+    _require_apart(source, out)
     make_folder(out)
     spec = spec.oriented(orientation_of(frames.size_hw))
     with (
-        opened(choice, spec, out / "bundle") as session,
+        opened(choice, spec, out / "bundle") as (session, weights),
         progress(frames.count, "matting") as advance,
     ):
         made = matte(
@@ -120,7 +122,13 @@ def matted(source: Path, out: Path, tier_name: str, choice: Choice, background: 
         facts = dict(session.facts)
     if made.truncated:
         note(f"{source} is damaged: only its first {made.frames} frame(s) could be read")
-    result = {"tier": tier_name, "runtime": facts, "orientation": spec.orientation, "matted": made}
+    result = {
+        "tier": tier_name,
+        "runtime": facts,
+        "weights": _told(weights),
+        "orientation": spec.orientation,
+        "matted": made,
+    }
     rows = [(name, relative(path)) for name, path in made.files.items()]
     return Done(result=result, table=table("", (f"{made.frames} frame(s)", ""), rows))
 
@@ -136,9 +144,18 @@ def _evaluated(
     with progress(len(opened_clips) * len(names), "measuring") as advance:
         for name in names:
             results: list[ClipResult] = []
+            held: dict[str, Weights] = {}
             for clip in opened_clips:
-                results.append(_measured(tier(network, name), clip, choice))
+                result, weights = _measured(tier(network, name), clip, choice)
+                results.append(result)
+                held[weights.digest] = weights
                 advance(f"{name} {clip.name}")
+            if len(held) > 1:
+                msg = (
+                    f"the portrait and landscape files of {name} hold different weights; "
+                    "measure clips of one orientation at a time"
+                )
+                raise UsageError(msg)
             mean = mean_of(results)
             cells += [
                 (name, r.clip, r.frames, *_values(r.metrics), f"{r.constant_mad:.2f}")
@@ -148,23 +165,44 @@ def _evaluated(
                 constant = sum(r.constant_mad for r in results) / len(results)
                 cells.append((name, "mean", None, *_values(mean), f"{constant:.2f}"))
             report.append(
-                {"network": network, "tier": name, "runtime": choice.runtime, "clips": results,
-                 "mean": mean}
+                {"network": network, "tier": name, "runtime": choice.runtime,
+                 "weights": _told(weights), "clips": results, "mean": mean}
             )  # fmt: skip
     columns = ("tier", "clip", "frames", "MAD", "MSE", "Grad", "Conn", "dtSSD", "constant")
     return Done(result=report, table=table("", columns, cells))
 
 
-def _measured(spec: "TierSpec", clip: "Clip", choice: Choice) -> "ClipResult":
+def _measured(spec: "TierSpec", clip: "Clip", choice: Choice) -> "tuple[ClipResult, Weights]":
+    from pocketmatte.bundle import described
     from pocketmatte.evaluate import evaluate_session, evaluate_torch
     from pocketmatte.matte import orientation_of
-    from pocketmatte.sessions import file_session, network_for
+    from pocketmatte.sessions import file_session, network_for, weights_for
 
     spec = spec.oriented(orientation_of(clip.size_hw))
     if choice.form is None or choice.bundle is None:
-        return evaluate_torch(network_for(spec, choice.weights, choice.threads), spec, clip)
-    with file_session(choice.bundle, spec, choice.form, choice.recipe, choice.threads) as session:
-        return evaluate_session(session, spec, clip)
+        weights = weights_for(spec, choice.weights)
+        network = network_for(spec, weights, choice.threads)
+        return evaluate_torch(network, spec, clip), described(weights)
+    with file_session(choice.bundle, spec, choice.form, choice.recipe, choice.threads) as held:
+        session, entry = held
+        return evaluate_session(session, spec, clip), entry
+
+
+def _told(weights: "Weights") -> dict[str, str]:
+    return {"origin": weights.origin, "digest": weights.digest}
+
+
+def _require_apart(source: Path, out: Path) -> None:
+    """Refuse to write over the source, or among pictures that the next run would read."""
+    from pocketmatte.matte import OUTPUTS
+
+    names = {f"{name}{suffix}" for name in OUTPUTS for suffix in (".mp4", ".png")}
+    held = [source] if source.is_dir() else [
+        path.parent for path in (source, source.resolve()) if path.name in names
+    ]  # fmt: skip
+    if out.resolve() in [folder.resolve() for folder in held]:
+        msg = f"--out {out} holds the source; choose another folder"
+        raise UsageError(msg)
 
 
 def _colour(text: str) -> tuple[float, float, float]:

@@ -81,18 +81,27 @@ def verified(bundle: Path, frames: int, threads: int) -> Done:
     require_at_least("--threads", threads)
     from pocketmatte.bundle import read_bundle
     from pocketmatte.results import write_results
+    from pocketmatte.tolerances import DRIFT_FRAMES
     from pocketmatte.verify import verify
 
     programs = {(a.network, a.tier, a.program) for a in read_bundle(bundle).artifacts}
     with progress(frames * len(programs), "verifying") as advance:
         verdicts = list(verify(bundle, frames=frames, threads=threads, on_frame=advance))
     passed = all(verdict.status != "failed" for verdict in verdicts)
-    result = {"frames": frames, "passed": passed, "artifacts": verdicts}
+    drift_judged = frames >= DRIFT_FRAMES
+    result = {
+        "frames": frames,
+        "drift_judged": drift_judged,
+        "passed": passed,
+        "artifacts": verdicts,
+    }
     path = write_results(bundle, "parity", result)
     for verdict in verdicts:
         if verdict.status == "failed":
             for reason in verdict.reasons:
                 note(f"failed: {verdict.path}: {reason}")
+    if not drift_judged:
+        note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
     states = [verdict.status for verdict in verdicts]
     counted = ", ".join(f"{states.count(s)} {s}" for s in ("proven", "checked", "failed"))
     note(f"{counted}; figures in {relative(path)}")
@@ -142,9 +151,10 @@ def _verdict_table(verdicts: "Sequence[Verdict]") -> Table:
             (
                 verdict.path,
                 verdict.status,
+                f"{verdict.size_bytes / 1e6:.2f}",
                 None if largest is None else f"{largest:.1e}",
                 f"{decibels:.1f}" if decibels is not None else ("equal" if parity else None),
                 None if parity is None or parity.drift is None else f"{parity.drift:.2f}",
             )
         )
-    return table("", ("file", "verdict", "max abs", "alpha dB", "drift"), cells)
+    return table("", ("file", "verdict", "MB", "max abs", "alpha dB", "drift"), cells)

@@ -11,17 +11,20 @@ import typer
 
 from export.recipe import RECIPES
 from export.recipe import recipe as recipe_of
+from export.targets import TARGETS
 from pocketmatte.console import progress, require_at_least
 from pocketmatte.request import Request
 from tiers.errors import ExportError, UsageError
 from tiers.spec import TierSpec
 
 if TYPE_CHECKING:
+    from export.manifest import Weights
     from pocketmatte.runtimes.protocol import Session
 
-# runtime -> the format whose files it runs; PyTorch runs networks, not files
+# runtime -> the format whose files it runs, of several the first; PyTorch runs networks, not files
+_FIRST_FORMATS = {row.runtime: row.name for row in reversed(list(TARGETS.values()))}
 RUNTIME_FORMATS: Mapping[str, str | None] = MappingProxyType(
-    {"torch": None, "onnxruntime": "onnx", "executorch": "executorch", "coreml": "coreml"}
+    {"torch": None, **dict(reversed(_FIRST_FORMATS.items()))}
 )
 
 RuntimeOption = Annotated[str, typer.Option("--runtime", help=", ".join(RUNTIME_FORMATS) + ".")]
@@ -78,28 +81,36 @@ class Choice:
 
 
 @contextlib.contextmanager
-def opened(choice: Choice, spec: TierSpec, build_in: Path) -> "Iterator[Session]":
-    """Open a tier as chosen; without a bundle, the file is first built in ``build_in``.
+def opened(choice: Choice, spec: TierSpec, build_in: Path) -> "Iterator[tuple[Session, Weights]]":
+    """Open a tier as chosen and say which weights it holds.
+
+    Without a bundle, the file is first built in ``build_in``.
 
     Raises:
         PocketMatteError: If weights, bundle or file will not do.
     """
-    from pocketmatte.sessions import file_session, torch_session
+    from pocketmatte.bundle import described
+    from pocketmatte.sessions import file_session, torch_session, weights_for
 
     if choice.form is None:
-        yield torch_session(spec, choice.weights, choice.threads)
+        weights = weights_for(spec, choice.weights)
+        yield torch_session(spec, weights, choice.threads), described(weights)
         return
     bundle = choice.bundle
     if bundle is None:
         bundle = build_in
         _build(bundle, spec, choice.form, choice)
-    with file_session(bundle, spec, choice.form, choice.recipe, choice.threads) as session:
-        yield session
+    with file_session(bundle, spec, choice.form, choice.recipe, choice.threads) as held:
+        yield held
 
 
 def _build(out: Path, spec: TierSpec, form: str, choice: Choice) -> None:
     from pocketmatte.build import build
+    from pocketmatte.sessions import weights_for
 
+    weights_for(
+        spec, choice.weights
+    )  # a tier without trained weights is refused before it is built
     request = Request(
         network=spec.network, tiers=(spec.name,), formats=(form,), recipes=(choice.recipe,),
         orientation=spec.orientation, weights=choice.weights,

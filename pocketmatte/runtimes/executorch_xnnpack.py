@@ -67,10 +67,16 @@ class ExecuTorchXnnpackSession:
             _DTYPES[declared.input_tensor_meta(index).dtype()]
             for index in range(declared.num_inputs())
         ]
+        returned = {
+            _DTYPES[declared.output_tensor_meta(index).dtype()]
+            for index in range(declared.num_outputs())
+        }
+        held = {str(dtype).removeprefix("torch.") for dtype in (*self._dtypes, *returned)}
         self._facts: dict[str, str | int] = {
             "runtime": ExecuTorchXnnpack.name,
             "version": _version(),
             "provider": _DELEGATE,
+            "dtype": ", ".join(sorted(held)),
             "threads_requested": threads,
             "threads": _threads(),
         }
@@ -162,7 +168,8 @@ def _check_tensors(path: Path, declared: "MethodMeta", contract: ProgramContract
     ):
         shapes = {t.name: tuple(m.sizes()) for t, m in zip(tensors, metas, strict=True)}
         check_declared(path, kind, tensors, shapes)
-    for tensor, meta in zip(contract.inputs, inputs, strict=True):
+    named = (*contract.inputs, *contract.outputs)
+    for tensor, meta in zip(named, (*inputs, *outputs), strict=True):
         if meta.dtype() not in _DTYPES:
             msg = f"{path}: {tensor.name} has scalar type {meta.dtype()}; expected 5 (half) or 6"
             raise BundleError(msg)

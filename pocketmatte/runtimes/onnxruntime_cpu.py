@@ -56,15 +56,18 @@ class OnnxRuntimeCpuSession:
         self._path, self._contract = path, contract
         self._session: InferenceSession | None = _session(path, threads)
         declared = {tensor.name: tensor for tensor in self._session.get_inputs()}
-        given = {tensor.name: tuple(tensor.shape) for tensor in self._session.get_outputs()}
+        given = {tensor.name: tensor for tensor in self._session.get_outputs()}
         shapes = {name: tuple(tensor.shape) for name, tensor in declared.items()}
         check_declared(path, "inputs", contract.inputs, shapes)
-        check_declared(path, "outputs", contract.outputs, given)
+        shapes = {name: tuple(tensor.shape) for name, tensor in given.items()}
+        check_declared(path, "outputs", contract.outputs, shapes)
         self._dtypes = {name: _dtype(path, name, tensor.type) for name, tensor in declared.items()}
+        returned = {_dtype(path, name, tensor.type) for name, tensor in given.items()}
         self._facts: dict[str, str | int] = {
             "runtime": OnnxRuntimeCpu.name,
             "version": str(onnxruntime.__version__),
             "provider": ", ".join(self._session.get_providers()),
+            "dtype": ", ".join(sorted({*self._dtypes.values(), *returned})),
             "threads_requested": threads,
             "threads": self._session.get_session_options().intra_op_num_threads,
         }
@@ -135,5 +138,5 @@ def _dtype(path: Path, name: str, declared: str) -> str:
     try:
         return _DTYPES[declared]
     except KeyError:
-        msg = f"{path}: input {name} is {declared}; expected one of {', '.join(_DTYPES)}"
+        msg = f"{path}: {name} is {declared}; expected one of {', '.join(_DTYPES)}"
         raise BundleError(msg) from None

@@ -21,7 +21,8 @@ class Session(Protocol):
 
     ``facts`` says what really runs: ``runtime``, ``version``, ``provider`` (the execution provider,
     delegate or compute unit), ``threads_requested`` and, where the runtime lets it be set,
-    ``threads`` (read back from the runtime).
+    ``threads`` (read back from the runtime); ``dtype`` where the file declares the element type of
+    its inputs and outputs, ``float32`` or ``float16``, all different ones where they differ.
     """
 
     @property

@@ -96,7 +96,8 @@ def _shown_height(random: np.random.Generator, kind: str) -> float:
         # Beyond about 1.2 the lower frame edge cuts at knees, hips or waist.
         return random.uniform(0.6, 1.05) if chance < 0.75 else random.uniform(1.2, 2.6)
     if kind == "half":
-        return random.uniform(0.4, 1.1)
+        # Beyond about 1.1 the lower frame edge cuts at the chest or shoulders: a close-up.
+        return random.uniform(0.4, 1.1) if chance < 0.5 else random.uniform(1.1, 2.3)
     return random.uniform(0.3, 1.2)
 
 

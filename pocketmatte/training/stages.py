@@ -58,5 +58,14 @@ STAGES = MappingProxyType(
             learning_rate=(3e-4, 2e-5),
             distillation=0.5,
         ),
+        "closer": Stage(
+            steps=600,
+            frame_hw=(288, 512),
+            ratio=0.5,
+            clip_length=2,
+            batch=4,
+            learning_rate=(4e-4, 2e-5),
+            distillation=0.5,
+        ),
     }
 )

@@ -44,6 +44,36 @@ def test_a_folder_replaces_a_folder_and_what_a_killed_process_left(tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_folder_whose_replacement_fails_is_put_back(
+    tmp_path: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.mlpackage"
+    path.mkdir()
+    (path / "old").touch()
+
+    def fail(_: Path, target: Path) -> None:
+        assert not target.exists()  # the old folder has made way
+        raise error
+
+    monkeypatch.setattr(Path, "replace", fail)
+    expected = BundleError if error is OSError else error
+    with pytest.raises(expected), whole(path) as partial:  # noqa: PT012
+        partial.mkdir()
+        (partial / "new").touch()
+    assert [part.relative_to(tmp_path).as_posix() for part in sorted(tmp_path.rglob("*"))] == [
+        "model.mlpackage",
+        "model.mlpackage/old",
+    ]
+
+
+def test_a_folder_that_a_killed_process_moved_away_outlives_a_failed_write(tmp_path: Path) -> None:
+    (tmp_path / ".model.mlpackage.replaced").mkdir()
+    with pytest.raises(ZeroDivisionError), whole(tmp_path / "model.mlpackage"):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["model.mlpackage"]
+
+
 def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
     (tmp_path / "folder" / "mine").mkdir(parents=True)
     with pytest.raises(BundleError, match=r"could not write .*folder \(Is a directory\)"):

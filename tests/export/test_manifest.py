@@ -62,6 +62,7 @@ def weights(path: str | None) -> Weights:
 @pytest.fixture
 def manifest() -> Manifest:
     return Manifest(
+        schema_version=1,
         pocketmatte="0.1.0",
         weights=[weights("weights/rvm.safetensors"), weights(None)],
         artifacts=[artifact("t02"), artifact("t01")],

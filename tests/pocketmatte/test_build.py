@@ -1,5 +1,6 @@
 import contextlib
 import fcntl
+import json
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from export.manifest import FILE_NAME, read_manifest
@@ -63,6 +65,53 @@ def test_other_weights_a_changed_file_and_a_missing_one_are_built_again(
         FP32: "another",
         FP16: "seeded for a test",
     }
+
+
+def test_what_verify_tells_to_build_again_is_built_again(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    path = bundle / FILE_NAME
+    whole = path.read_bytes()
+    content = json.loads(whole)
+    entry = next(entry for entry in content["artifacts"] if entry["path"] == FP32)
+    entry["size_bytes"] += 1
+    path.write_text(json.dumps(content))
+    said = cli("verify", bundle, "--frames", 2)
+    assert f"failed: {FP32}: what the manifest says as size_bytes is not so; build it again" in (
+        said.err
+    )
+    said = cli(*words(bundle, t01_weights), "--json")
+    assert outcomes(said) == {FP32: "built", FP16: "kept"}
+    assert path.read_bytes() == whole
+
+
+def test_both_orientations_stand_side_by_side(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path
+) -> None:
+    before = contents(bundle / "rvm")
+    portrait = "rvm/t01/matte-fp32-portrait.onnx"
+    said = cli(*words(bundle, t01_weights, "fp32"), "--orientation", "portrait", "--json")
+    assert outcomes(said) == {portrait: "built"}
+    after = contents(bundle / "rvm")
+    assert after.pop("t01/matte-fp32-portrait.onnx")
+    assert after == before
+    said = cli("verify", bundle, "--frames", 2, "--json")
+    assert {each["path"]: each["status"] for each in said.json()["artifacts"]} == dict.fromkeys(
+        (FP32, FP16, portrait), "proven"
+    )
+    assert set(outcomes(cli(*words(bundle, t01_weights), "--json")).values()) == {"kept"}
+
+
+def test_the_same_weights_under_another_licence_are_written_again(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    save_file(load_file(t01_weights), other, {"network": "rvm", "licence": "MIT"})
+    assert set(outcomes(cli(*words(bundle, other), "--json")).values()) == {"built"}
+    (held,) = read_manifest(bundle).weights
+    assert held.path is not None
+    with safe_open(bundle / held.path, "pt") as file:
+        assert file.metadata()["licence"] == held.licence == "MIT"
 
 
 def test_two_jobs_write_the_same_bytes_as_one(

@@ -94,7 +94,7 @@ def test_the_demo_prints_its_parts_as_one_json_object(
         "_TIER": "t01",
         "_FORMATS": ("onnx",),
         "_RECIPES": ("fp32",),
-        "_VERIFY_FRAMES": 2,
+        "_VERIFY_FRAMES": 4,
         "_BENCH_SECONDS": 0.1,
         "_FRAMES": 3,
     }.items():

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from skimage import data as samples
 
+from export.manifest import read_manifest
+
 METRICS = ("mad", "mse", "grad", "conn", "dtssd")
 
 
@@ -119,6 +121,15 @@ def test_a_bundle_measures_what_pytorch_measures_at_the_tiers_size(
     assert entry["runtime"] == "onnxruntime"
     assert entry["mean"] == pytest.approx(torch_mean, rel=1e-3, abs=1e-3)
     assert 1 < entry["mean"]["mad"] < 999
+    (held,) = read_manifest(bundle).weights
+    assert entry["weights"] == {"origin": "seeded for a test", "digest": held.digest}
+
+
+def test_a_tier_without_trained_weights_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip", [quarter()])
+    said = cli("evaluate", "rvm", "--tier", "t12", "--clips", clip)
+    message = "no trained weights of t12 are shipped; give --weights FILE, or take t01 to t11"
+    assert said.refusal(1) == message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 from PIL import Image
 from skimage import data as samples
 
+from export.manifest import FILE_NAME, read_manifest
+from export.targets import TARGETS
+from pocketmatte.commands.running import RUNTIME_FORMATS
 from pocketmatte.matte import OUTPUTS
 from pocketmatte.media import open_frames
 from pocketmatte.media_write import VideoWriter
+from tiers.ladder import tier
+from tiers.weights import default
 
 Frames = list[npt.NDArray[np.uint8]]
 # ISO/IEC 14496-12's display matrix: 16.16 fixed point, but for its last column in 2.30
@@ -207,6 +213,76 @@ def test_a_damaged_or_wrong_source_is_refused_and_nothing_is_written(
     assert not matter.out.exists()
 
 
+@pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
+def test_a_tier_without_trained_weights_is_refused(
+    cli: Callable[..., Any], tmp_path: Path, runtime: str
+) -> None:
+    source, out = write(tmp_path / "clip.mp4", frames()), tmp_path / "out"
+    said = cli("matte", source, "--tier", "t12", "--runtime", runtime, "--out", out)
+    message = "no trained weights of t12 are shipped; give --weights FILE, or take t01 to t11"
+    assert said.refusal(1) == message
+    assert not list(out.iterdir())
+
+
+def test_a_file_that_was_built_untrained_is_refused(
+    cli: Callable[..., Any], bundle: Path, tmp_path: Path
+) -> None:
+    manifest = bundle / FILE_NAME
+    content = json.loads(manifest.read_text())
+    content["weights"][0]["path"] = None  # as of a tier whose weights are made from a seed
+    manifest.write_text(json.dumps(content))
+    source, out = write(tmp_path / "clip.mp4", frames()), tmp_path / "out"
+    words = ("--tier", "t01", "--runtime", "onnxruntime", "--bundle", bundle, "--out", out)
+    assert cli("matte", source, *words).refusal(1) == (
+        "rvm/t01/matte-fp32.onnx was built from untrained weights; "
+        "build it with --weights FILE, or take t01 to t11"
+    )
+
+
+def test_the_weights_are_named(matter: Matter, bundle: Path, tmp_path: Path) -> None:
+    clip = write(tmp_path / "clip.mp4", frames(1))
+    given = matter.matted(clip)["weights"]
+    (held,) = read_manifest(bundle).weights
+    assert given == {"origin": "seeded for a test", "digest": held.digest}
+    words = ("--tier", "t01", "--runtime", "onnxruntime", "--bundle", bundle)
+    said = matter.cli("matte", clip, *words, "--out", tmp_path / "again", "--json")
+    assert said.json()["weights"] == given
+    said = matter.cli("matte", clip, "--tier", "t01", "--out", tmp_path / "shipped", "--json")
+    assert said.json()["weights"]["digest"] == default(tier("rvm", "t01")).sha256
+
+
+@pytest.mark.parametrize("name", ["alpha.mp4", "composite.png"])
+def test_results_are_never_written_over_the_source(
+    matter: Matter, tmp_path: Path, name: str
+) -> None:
+    source = tmp_path / name
+    if source.suffix == ".mp4":
+        write(source, frames(1))
+    else:
+        Image.fromarray(frames(1)[0]).save(source)
+    before = source.read_bytes()
+    said = matter.cli("matte", source, "--tier", "t01", "--out", tmp_path / "x" / "..")
+    message = "holds the source; choose another folder"
+    assert said.refusal(2) == f"--out {tmp_path / 'x' / '..'} {message}"
+    assert (source.read_bytes(), list(tmp_path.glob("*.mp4"))) == (
+        before, [source] if source.suffix == ".mp4" else [],
+    )  # fmt: skip
+
+
+def test_results_are_never_written_among_the_pictures_they_come_from(
+    matter: Matter, tmp_path: Path
+) -> None:
+    Image.fromarray(frames(1)[0]).save(tmp_path / "0.png")
+    said = matter.cli("matte", tmp_path, "--tier", "t01", "--out", tmp_path)
+    assert said.refusal(2) == f"--out {tmp_path} holds the source; choose another folder"
+    assert [path.name for path in tmp_path.iterdir()] == ["0.png"]
+
+
+def test_a_source_beside_the_results_is_taken_where_no_name_is_the_same(matter: Matter) -> None:
+    matter.out.mkdir()
+    assert_files(matter.matted(write(matter.out / "clip.mp4", frames(1))), 1, (48, 64))
+
+
 def test_a_file_in_the_way_of_the_results_is_refused(matter: Matter, tmp_path: Path) -> None:
     matter.out.write_text("mine")
     line = matter.said(write(tmp_path / "clip.mp4", frames())).refusal(2)
@@ -237,6 +313,11 @@ def test_options_that_do_not_exist_or_fit_are_refused(
     source = write(tmp_path / "clip.mp4", frames())
     assert matter.said(source, *words).refusal(2).startswith(message)
     assert not matter.out.exists()
+
+
+def test_every_runtime_of_a_format_can_be_chosen_and_core_ml_runs_the_tensor_package() -> None:
+    assert set(RUNTIME_FORMATS) == {"torch", *(row.runtime for row in TARGETS.values())}
+    assert (RUNTIME_FORMATS["torch"], RUNTIME_FORMATS["coreml"]) == (None, "coreml")
 
 
 def test_the_background_lies_behind_the_composite(

@@ -20,9 +20,11 @@ from tiers.networks.rvm import Rvm, programs
 Make = Callable[..., nn.Module]
 
 
-def _frames(count: int, value: float = 1.0) -> Iterator[FloatArray]:
+def _frames(count: int, value: float = 1.0, corner: float = 0.0) -> Iterator[FloatArray]:
+    frame = np.full((8, 16, 3), value, dtype=np.float32)
+    frame[0, 0] = corner  # of 128 pixels one, so that alpha spans something
     for _ in range(count):
-        yield np.full((8, 16, 3), value, dtype=np.float32)
+        yield frame
 
 
 class BrightRoot(nn.Module):
@@ -30,6 +32,23 @@ class BrightRoot(nn.Module):
 
     def forward(self, frame: Tensor, r1: Tensor) -> tuple[Tensor, Tensor]:
         return (frame[:, :1] - 0.5).sqrt(), r1 * 1.0
+
+
+class Stuttering:
+    """A session that gives infinity in its first run only."""
+
+    facts: ClassVar[Mapping[str, str | int]] = {}
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.runs = session, 0
+
+    def run(self, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        self.runs += 1
+        outputs = self.session.run(inputs)
+        return {**outputs, "r1_next": outputs["r1_next"] + np.inf} if self.runs == 1 else outputs
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Refusing:
@@ -67,7 +86,7 @@ def test_a_program_equals_itself_and_its_parity_is_plain_json(
     assert parity.psnr_db == {"alpha": None, "r1_next": None}
     assert parity.drift == 0
     low, high = parity.reference_range["alpha"]
-    assert (low, high) == pytest.approx((0.1, 1 - 0.9**DRIFT_FRAMES), abs=1e-5)
+    assert (low, high) == pytest.approx((0, 1 - 0.9**DRIFT_FRAMES), abs=1e-5)
     assert json.loads(json.dumps(dataclasses.asdict(parity)))["psnr_db"]["alpha"] is None
 
 
@@ -164,10 +183,37 @@ def test_nan_is_a_failure_by_itself_and_names_the_frame(
 ) -> None:
     reference = TorchSession(running(), running_contract, 1)
     candidate = TorchSession(BrightRoot(), running_contract, 1)
-    frames = [*_frames(2, 0.9), *_frames(2, 0.1)]
+    frames = [*_frames(2, 0.9, corner=1.0), *_frames(2, 0.1)]
     parity = compare(reference, candidate, running_contract, "fp16", frames)
     assert parity.failures == ("alpha holds NaN or infinity in frame 2",)
     assert parity.frames == 3
+
+
+def test_a_value_that_is_not_finite_in_one_step_alone_is_a_failure(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    session = TorchSession(running(), running_contract, 1)
+    stuttering = Stuttering(session)
+    parity = compare(session, stuttering, running_contract, "fp16", _frames(20))
+    assert parity.failures == (
+        "r1_next holds NaN or infinity in one step from the reference, in frame 0",
+    )
+    assert stuttering.runs == 1  # nothing more is asked of it
+
+
+def test_a_reference_whose_alpha_hardly_changes_proves_nothing(
+    running: Make, running_contract: ProgramContract
+) -> None:
+    session = TorchSession(running(), running_contract, 1)
+
+    def failures(count: int, corner: float) -> tuple[str, ...]:
+        frames = _frames(count, 0.5, corner)
+        return compare(session, session, running_contract, "fp32", frames).failures
+
+    message = "alpha spans 0.04 in PyTorch; at least 0.05 is needed to prove anything"
+    assert failures(2, 0.54) == (message,)
+    assert failures(2, 0.56) == ()
+    assert failures(1, 0.5) == ()  # one frame is a look at the file, no proof
 
 
 def test_a_reference_that_gives_nan_is_refused(

@@ -108,6 +108,7 @@ def test_a_file_computes_what_pytorch_computes_with_states_fed_back(
     session = runtime(name).load(files[f"{dtype}{SUFFIX[name]}"], running_contract, threads=1)
     expected = list(roll(reference, running_contract, _sequence()))
     given = list(roll(session, running_contract, _sequence()))
+    assert session.facts["dtype"] == dtype
     session.close()
     for ours, theirs in zip(expected, given, strict=True):
         for tensor in running_contract.outputs:
@@ -132,6 +133,7 @@ def test_a_seeded_tier_runs_in_pytorch_and_gives_its_contract() -> None:
 def test_facts_say_what_really_runs(loaded: Session) -> None:
     provider = {"onnxruntime": "CPUExecutionProvider", "executorch": "XnnpackBackend"}
     assert loaded.facts["provider"] == provider[str(loaded.facts["runtime"])]
+    assert loaded.facts["dtype"] == "float32"
     assert (loaded.facts["threads_requested"], loaded.facts["threads"]) == (1, 1)
     assert str(loaded.facts["version"])[0].isdigit()
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ from skimage import data as samples
 from export.artifact import sha256_of
 from export.manifest import FILE_NAME
 from pocketmatte.pictures import write_image
+from pocketmatte.runtimes.coreml_macos import CoreMlMacOs
 
 FP32, FP16 = "rvm/t01/matte-fp32.onnx", "rvm/t01/matte-fp16.onnx"
+PTE = "rvm/t01/matte-fp32.pte"
 FEW = ("--frames", 2)
 
 
-def edit(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the manifest's entry of the fp32 file."""
+def edit(bundle: Path, change: Callable[[dict[str, Any]], object], of: str = FP32) -> None:
+    """Change the manifest's entry of one file."""
     path = bundle / FILE_NAME
     content = json.loads(path.read_text())
-    change(next(entry for entry in content["artifacts"] if entry["path"] == FP32))
+    change(next(entry for entry in content["artifacts"] if entry["path"] == of))
     path.write_text(json.dumps(content))
 
 
@@ -82,6 +85,85 @@ def test_a_corrupted_weight_that_the_manifest_vouches_for_fails(
     assert status == "failed"
     assert "; the limit is " in reason
     assert verdicts(said)[FP16][0] == "proven"
+
+
+def test_a_single_precision_program_in_the_place_of_a_half_precision_one_fails(
+    cli: Callable[..., Any], bundle: Path
+) -> None:
+    shutil.copyfile(bundle / FP32, bundle / FP16)
+    changed = {
+        "sha256": sha256_of(bundle / FP16),
+        "size_bytes": (bundle / FP16).stat().st_size,
+    }
+    edit(bundle, lambda entry: entry.update(changed), FP16)
+    said = cli("verify", bundle, *FEW, "--json")
+    assert said.code == 1
+    reason = "it takes and gives float32; fp16 is float16: delete it and build again"
+    assert verdicts(said) == {FP32: ("proven", ""), FP16: ("failed", reason)}
+
+
+@pytest.fixture
+def executorch_bundle(cli: Callable[..., Any], t01_weights: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "pte"
+    words = ("--tier", "t01", "--format", "executorch", "--recipe", "fp32")
+    assert cli("build", *words, "--weights", t01_weights, "--out", out).code == 0
+    return out
+
+
+def test_an_executorch_file_must_be_one_delegate_and_say_so(
+    cli: Callable[..., Any], executorch_bundle: Path
+) -> None:
+    def reason() -> str:
+        said = cli("verify", executorch_bundle, *FEW, "--json")
+        assert said.code == 1
+        ((status, reason),) = verdicts(said).values()
+        assert status == "failed"
+        return reason
+
+    limit = "the limit is one delegate and nothing outside"
+    assert verdicts(cli("verify", executorch_bundle, *FEW, "--json")) == {PTE: ("proven", "")}
+    edit(executorch_bundle, lambda entry: entry["notes"].update(delegates=2), PTE)
+    assert reason() == f"the manifest notes 2 delegates, outside them {{}}; {limit}"
+    edit(executorch_bundle, lambda entry: entry["notes"].pop("delegates"), PTE)
+    assert reason() == f"the manifest notes None delegates, outside them {{}}; {limit}"
+    edit(executorch_bundle, lambda entry: entry["notes"].update(delegates=1), PTE)
+    edit(executorch_bundle, lambda entry: entry["notes"].pop("outside"), PTE)
+    assert reason() == f"the manifest notes 1 delegates, outside them None; {limit}"
+
+
+def test_a_package_of_images_is_not_run_where_core_ml_is(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "images"
+    words = ("--tier", "t01", "--format", "coreml-image", "--recipe", "fp32")
+    assert cli("build", *words, "--weights", t01_weights, "--out", out).code == 0
+    monkeypatch.setattr(CoreMlMacOs, "unavailable", lambda _: None)
+    said = cli("verify", out, *FEW, "--json")
+    assert said.code == 0
+    ((status, reason),) = verdicts(said).values()
+    assert status == "checked"
+    assert reason == (
+        "8-bit images cannot be held to these limits; the tensor package of the same capture is"
+    )
+
+
+def test_a_short_proof_says_that_drift_was_not_judged(
+    cli: Callable[..., Any], bundle: Path
+) -> None:
+    note = "drift was not judged: --frames is 2, it takes 50 or more"
+    said = cli("verify", bundle, *FEW, "--json")
+    assert said.json()["drift_judged"] is False
+    assert note in said.err.splitlines()
+    said = cli("verify", bundle, "--frames", 50, "--json")
+    assert said.json()["drift_judged"] is True
+    assert "drift was not judged" not in said.err
+
+
+def test_the_table_shows_the_size_of_every_file(cli: Callable[..., Any], bundle: Path) -> None:
+    lines = [line.split() for line in cli("verify", bundle, *FEW).out.splitlines()]
+    assert lines[0][:3] == ["file", "verdict", "MB"]
+    sizes = {words[0]: words[2] for words in lines[1:] if words}
+    assert sizes == {name: f"{(bundle / name).stat().st_size / 1e6:.2f}" for name in (FP32, FP16)}
 
 
 @pytest.mark.parametrize("path", ["../outside.onnx", "/etc/hostname", "rvm/../../outside.onnx"])

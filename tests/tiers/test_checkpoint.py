@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -124,16 +125,59 @@ def test_values_that_are_not_finite_are_named(tmp_path: Path, kind: str, value: 
         ([torch.zeros(1)], "holds a list, not a state dict of named tensors"),
         (torch.zeros(1), "holds a Tensor, not a state dict of named tensors"),
         ({}, "holds a dict, not a state dict of named tensors"),
-        ({"epoch": 3, "model": {}}, "is no state dict: epoch, model hold no plain tensors; save"),
-        ({"a": torch.eye(2).to_sparse()}, "is no state dict: a hold no plain tensors; save"),
+        ({"epoch": 3, "model": {}}, "is no state dict: epoch, model hold no plain tensors ("),
+        ({"a": torch.eye(2).to_sparse()}, "is no state dict: a hold no plain tensors (float16"),
         ({"a": torch.zeros(2, dtype=torch.complex64)}, "is no state dict: a hold no plain"),
+        ({"a": torch.zeros(2, dtype=torch.float8_e4m3fn)}, "is no state dict: a hold no plain"),
+        ({"a": torch.zeros(2, dtype=torch.int32)}, "is no state dict: a hold no plain"),
+        ({"a": torch.zeros(2, device="meta")}, "is no state dict: a hold no plain"),
+        ({"a": torch.zeros(2)._neg_view()}, "is no state dict: a hold no plain"),
+        ({"a": torch.zeros(1).expand(1 << 45)}, "is no state dict: a hold no plain"),
     ],
-    ids=["list", "tensor", "empty", "training-state", "sparse", "complex"],
-)
+    ids=["list", "tensor", "empty", "training-state", "sparse", "complex", "float8", "int32",
+         "meta", "negated", "140-TB"],
+)  # fmt: skip
 def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: object, message: str) -> None:
     path = tmp_path / "weights.pth"
     torch.save(content, path)
     assert message in refused(read_pytorch, path)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.complex64, torch.int32, torch.bool]
+)
+def test_a_safetensors_file_of_a_type_that_no_weight_has_is_refused(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(4).to(dtype), "b": torch.zeros(1)}, path)
+    message = refused(read_safetensors, path)
+    assert "is no state dict: a hold no plain tensors (float16, bfloat16, float32" in message
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_number_beyond_single_precision_is_refused(tmp_path: Path, kind: str) -> None:
+    content = {"a": torch.ones(2, dtype=torch.float64), "b": torch.ones(2, dtype=torch.float64)}
+    content["b"][1] = 1e300
+    path = saved(tmp_path, kind, content)
+    assert "holds values that are not finite in b; train it again" in refused(READERS[kind], path)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64]
+)
+def test_every_type_that_weights_have_is_read(
+    tmp_path: Path, kind: str, dtype: torch.dtype
+) -> None:
+    assert READERS[kind](saved(tmp_path, kind, {"a": torch.ones(3, dtype=dtype)}))
+
+
+def test_a_parameter_is_read(tmp_path: Path) -> None:
+    content = {"a": torch.nn.Parameter(torch.ones(3))}
+    path = tmp_path / "weights.pth"
+    torch.save(content, path)
+    assert digest(read_pytorch(path)) == digest(content)
 
 
 def test_a_failed_write_leaves_what_was_there(

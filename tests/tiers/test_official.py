@@ -24,6 +24,11 @@ def layout_only(layout: Layout) -> dict[str, Tensor]:
     return {key: torch.zeros(()).expand(shape) for key, shape in shapes_of(layout).items()}
 
 
+def expected_names(tensors: dict[str, Tensor]) -> list[str]:
+    """Return the names that may not be missing."""
+    return [key for key in tensors if not key.endswith("num_batches_tracked")]
+
+
 @pytest.fixture
 def mobilenet() -> dict[str, Tensor]:
     return layout_only(LAYOUTS["rvm"][0])
@@ -75,15 +80,36 @@ def test_what_differs_from_the_nearest_variant_is_listed(mobilenet: dict[str, Te
     mobilenet["project_mat.conv.bias"] = torch.zeros(5)
     assert refused("rvm", mobilenet) == (
         "not an official rvm checkpoint; against mobilenetv3, the nearest of mobilenetv3, "
-        "resnet50: missing aspp.aspp2.1.weight; unexpected decoder.extra.weight; "
-        "project_mat.conv.bias is (5,), not (4,)"
+        "resnet50: 1 missing: aspp.aspp2.1.weight; 1 unexpected: decoder.extra.weight; "
+        "1 of other shape: project_mat.conv.bias is (5,), not (4,)"
     )
 
 
-def test_a_long_list_is_cut(mobilenet: dict[str, Tensor]) -> None:
-    for key in [key for key in mobilenet if key.startswith("decoder.")][:20]:
+def test_long_lists_are_cut_and_hide_none_of_the_others(mobilenet: dict[str, Tensor]) -> None:
+    missing = [key for key in expected_names(mobilenet) if key.startswith("decoder.")][:7]
+    for key in missing:
         del mobilenet[key]
-    assert refused("rvm", mobilenet).endswith("; and 10 more")
+    mobilenet |= {f"extra{number}": torch.zeros(1) for number in range(310)}
+    mobilenet["project_mat.conv.bias"] = torch.zeros(5)
+    assert refused("rvm", mobilenet).endswith(
+        f": 7 missing: {', '.join(missing[:5])} and 2 more; "
+        "310 unexpected: extra0, extra1, extra2, extra3, extra4 and 305 more; "
+        "1 of other shape: project_mat.conv.bias is (5,), not (4,)"
+    )
+
+
+def test_whole_numbers_where_weights_belong_are_named(mobilenet: dict[str, Tensor]) -> None:
+    for key in ("project_mat.conv.bias", "project_mat.conv.weight"):
+        mobilenet[key] = mobilenet[key].long()
+    message = refused("rvm", mobilenet)
+    assert "2 of other type: project_mat.conv." in message
+    assert "project_mat.conv.bias is int64, not floating point" in message
+
+
+@pytest.mark.parametrize("layout", ROWS, ids=lambda layout: f"{layout.network}-{layout.name}")
+def test_a_layout_states_the_licence_of_the_released_weights(layout: Layout) -> None:
+    assert layout.licence == {"rvm": "GPL-3.0"}[layout.network]
+    assert layout.source
 
 
 def test_the_nearest_resnet_is_named() -> None:
@@ -91,7 +117,7 @@ def test_the_nearest_resnet_is_named() -> None:
     del tensors["backbone.layer4.2.conv3.weight"]
     message = refused("rvm", tensors)
     assert message.endswith("against resnet50, the nearest of mobilenetv3, resnet50: "
-                            "missing backbone.layer4.2.conv3.weight")  # fmt: skip
+                            "1 missing: backbone.layer4.2.conv3.weight")  # fmt: skip
 
 
 def test_a_network_without_official_checkpoints_is_refused() -> None:

@@ -110,7 +110,7 @@ def test_a_tier_that_the_elastic_checkpoint_does_not_reach_is_refused(
 
 def test_an_elastic_checkpoint_with_a_hole_is_refused(elastic: Weights) -> None:
     weights = changed(elastic, **{"shared.project_mat.conv.bias": None})
-    assert "are of no tier of rvm: missing project_mat.conv.bias" in refused("t01", weights)
+    assert "are of no tier of rvm: 1 missing: project_mat.conv.bias" in refused("t01", weights)
 
 
 @pytest.mark.parametrize("name", ["t01", "t08"])
@@ -144,10 +144,32 @@ def test_weights_of_no_tier_are_refused_with_what_is_wrong(full_state: dict[str,
     tensors["extra"] = torch.zeros(1)
     tensors["project_seg.conv.bias"] = torch.zeros(2)
     assert refused("t08", plain(tensors)) == (
-        "these weights are of no tier of rvm: missing project_mat.conv.bias; unexpected extra; "
-        "project_seg.conv.bias is (2,), not (1,)"
+        "these weights are of no tier of rvm: 1 missing: project_mat.conv.bias; "
+        "1 unexpected: extra; 1 of other shape: project_seg.conv.bias is (2,), not (1,)"
     )
-    assert refused("t08", plain({"a": torch.zeros(1)})).endswith("; and 319 more")
+    message = refused("t08", plain({"a": torch.zeros(1)}))
+    assert message.endswith(" and 321 more; 1 unexpected: a")
+
+
+def test_whole_numbers_where_weights_belong_are_refused(full_state: dict[str, Tensor]) -> None:
+    tensors = {**full_state, "project_mat.conv.bias": torch.zeros(4, dtype=torch.int64)}
+    assert refused("t08", plain(tensors)) == (
+        "these weights are of no tier of rvm: 1 of other type: "
+        "project_mat.conv.bias is int64, not floating point"
+    )
+
+
+@pytest.mark.parametrize(
+    "key", ["shared.decoder.extra.weight", "shared", "t13.aspp.aspp1.1.bias", "t01", "model.bias"]
+)
+@pytest.mark.parametrize("name", ["t01", "t12"])
+def test_an_elastic_checkpoint_with_keys_of_nobody_is_refused(
+    elastic: Weights, key: str, name: str
+) -> None:
+    assert refused(name, changed(elastic, **{key: torch.zeros(1)})) == (
+        f"not an elastic checkpoint of rvm: 1 unexpected: {key}; "
+        "it was trained with another network or ladder: train it again"
+    )
 
 
 @pytest.mark.parametrize("suffix", ["pth", "pt", "ckpt"])

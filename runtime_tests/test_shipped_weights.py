@@ -1,0 +1,59 @@
+"""The checkpoint that comes with the package: whole, of every tier it claims, and of some use."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pocketmatte.clips import open_clip
+from pocketmatte.evaluate import evaluate_torch
+from pocketmatte.parity import standard_frames
+from tiers.ladder import ladder, tier
+from tiers.networks.rvm import Rvm
+from tiers.spec import TierSpec
+from tiers.weights import default, load, network_of, shipped_path
+
+REACHED = [spec.name for spec in ladder("rvm").values() if spec.weights_of is not None]
+
+
+def shipped(spec: TierSpec) -> Rvm:
+    network = network_of(spec, default(spec))
+    assert isinstance(network, Rvm)
+    return network
+
+
+def test_the_checkpoint_names_its_origin_and_licence() -> None:
+    weights = load(shipped_path("rvm"), "rvm")
+    assert weights.licence == "Apache-2.0"
+    assert "train_rvm" in weights.origin
+    assert shipped_path("rvm").with_suffix(".md").is_file()
+
+
+def test_it_reaches_eleven_tiers() -> None:
+    assert [f"t{number:02}" for number in range(1, 12)] == REACHED
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_every_tier_it_reaches_gets_trained_weights(name: str) -> None:
+    assert "untrained" not in default(tier("rvm", name)).origin
+    shipped(tier("rvm", name))
+
+
+@pytest.mark.parametrize("name", ["t01", "t04", "t06"])
+def test_a_photographed_person_is_told_from_what_is_behind(name: str) -> None:
+    spec = tier("rvm", name)
+    network, states = shipped(spec), None
+    with torch.inference_mode():
+        for frame in standard_frames(spec, 4):
+            _, alpha, states = network(torch.from_numpy(frame), states, spec.ratio)
+    _, _, height, width = alpha.shape
+    chest = alpha[..., height // 2 :, width * 2 // 5 : width * 3 // 5].mean()
+    corner = alpha[..., : height // 4, -width // 8 :].mean()
+    assert chest > corner + 0.3
+
+
+def test_alpha_of_a_dancer_is_at_most_half_as_wrong_as_the_best_constant(shared_dir: Path) -> None:
+    spec = tier("rvm", "t06")
+    clip = open_clip(shared_dir / "data" / "clips" / "alpha_dancer_full_static", 12)
+    result = evaluate_torch(shipped(spec), spec, clip)
+    assert result.metrics.mad <= result.constant_mad / 2
