@@ -7,7 +7,7 @@ import torch
 
 from pocketmatte.clips import open_clip
 from pocketmatte.evaluate import evaluate_torch
-from pocketmatte.parity import standard_frames
+from pocketmatte.training.compositions import ClipComposer
 from tiers.ladder import ladder, tier
 from tiers.networks.rvm import Rvm
 from tiers.spec import TierSpec
@@ -39,17 +39,20 @@ def test_every_tier_it_reaches_gets_trained_weights(name: str) -> None:
     shipped(tier("rvm", name))
 
 
-@pytest.mark.parametrize("name", ["t01", "t04", "t06"])
-def test_a_photographed_person_is_told_from_what_is_behind(name: str) -> None:
+@pytest.mark.parametrize("name", ["t04", "t06", "t08"])
+def test_unseen_drawn_figures_are_told_from_what_is_behind(name: str) -> None:
     spec = tier("rvm", name)
-    network, states = shipped(spec), None
+    network = shipped(spec)
+    composer = ClipComposer(None, frame_hw=spec.output_hw, clip_length=2, seed=2026)
+    error = nothing = 0.0  # MAD of the network, and of an alpha of 0 everywhere
     with torch.inference_mode():
-        for frame in standard_frames(spec, 4):
-            _, alpha, states = network(torch.from_numpy(frame), states, spec.ratio)
-    _, _, height, width = alpha.shape
-    chest = alpha[..., height // 2 :, width * 2 // 5 : width * 3 // 5].mean()
-    corner = alpha[..., : height // 4, -width // 8 :].mean()
-    assert chest > corner + 0.3
+        for index in range(4):
+            clip, states = composer.clip(index), None
+            for frame, true in zip(clip.frames, clip.alpha, strict=True):
+                _, alpha, states = network(frame[None], states, spec.ratio)
+                error += float((alpha[0] - true).abs().mean())
+                nothing += float(true.mean())
+    assert error < nothing
 
 
 def test_alpha_of_a_dancer_is_at_most_half_as_wrong_as_the_best_constant(shared_dir: Path) -> None:

@@ -7,6 +7,7 @@ branch, as in Lin et al., WACV 2022).
 from torch import Tensor, nn
 
 from tiers.blocks.elastic import ElasticConv2d, Segments
+from tiers.blocks.global_mean import GlobalMean
 
 
 class LrAspp(nn.Module):
@@ -27,7 +28,7 @@ class LrAspp(nn.Module):
             nn.ReLU(),
         )
         self.aspp2 = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), ElasticConv2d((channels,), out_segments, 1), nn.Sigmoid()
+            GlobalMean(), ElasticConv2d((channels,), out_segments, 1), nn.Sigmoid()
         )
 
     def forward(self, x: Tensor) -> Tensor:

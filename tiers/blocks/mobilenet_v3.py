@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tiers.blocks.elastic import ElasticConv2d
+from tiers.blocks.global_mean import global_mean
 
 # BatchNorm of the paper's reference training: epsilon 1e-3, momentum 0.01.
 _EPSILON = 1e-3
@@ -138,7 +139,7 @@ class _SqueezeExcitation(nn.Module):
         self.fc2 = ElasticConv2d((squeezed,), (channels,), 1, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = functional.adaptive_avg_pool2d(x, 1)
+        scale = global_mean(x)
         scale = self.fc2(functional.relu(self.fc1(scale)))
         # hard sigmoid spelled out: in this form XNNPACK keeps it inside its delegate
         return x * (functional.relu6(scale + 3) * (1 / 6))
