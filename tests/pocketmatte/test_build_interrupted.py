@@ -21,7 +21,13 @@ def stall(path, flush=export.atomic._flush):
     flush(path)
 export.atomic._flush = stall
 """
-COMMAND = "from pocketmatte.cli import main; main()"
+# A process started in the background may inherit a SIGINT that is ignored; a terminal's does not.
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from pocketmatte.cli import main
+main()
+"""
 PATIENCE_SECONDS = 120  # a loaded machine takes long to import PyTorch twice
 
 
