@@ -28,7 +28,7 @@ class Stage:
 
 
 # The order of the paper (short clips and low resolution first, the guided filter last), scaled to
-# an hour and a half on two CPU cores.
+# an hour and a half on one CPU core.
 STAGES = MappingProxyType(
     {
         "coarse": Stage(
