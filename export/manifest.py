@@ -93,10 +93,6 @@ class Manifest(_Model):
     weights: list[Weights]
     artifacts: list[Artifact]
 
-    def artifact(self, path: str) -> Artifact | None:
-        """Return the artifact of that path, if there is one."""
-        return next((entry for entry in self.artifacts if entry.path == path), None)
-
 
 def contract_tensors(
     contract: ProgramContract, dtype: Literal["float32", "float16"]
