@@ -33,7 +33,7 @@ format: setup
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
 matrix: setup
-	.venv/bin/pocketmatte build --network rvm --tier all --format onnx,coreml,executorch --recipe fp32,fp16 --out $(MATRIX) && .venv/bin/pocketmatte verify $(MATRIX)
+	.venv/bin/pocketmatte build --network all --tier all --format onnx,coreml,executorch --recipe fp32,fp16 --jobs 2 --out $(MATRIX) && .venv/bin/pocketmatte verify $(MATRIX) --jobs 2
 
 clean:
 	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

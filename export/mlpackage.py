@@ -20,9 +20,10 @@ _IOS16 = 7  # the specification's version that iOS 16 brought
 
 
 def images(contract: ProgramContract) -> frozenset[str]:
-    """Return the names of the tensors that the image variant has as images: all but states."""
-    states = {name for pair in contract.states for name in (pair.input, pair.output)}
-    return frozenset(tensor.name for tensor in (*contract.inputs, *contract.outputs)) - states
+    """Return the names of the tensors that the image variant has as images."""
+    return frozenset(
+        tensor.name for tensor in (*contract.inputs, *contract.outputs) if tensor.picture
+    )
 
 
 def write_mlpackage(spec: Any, weights: Path, folder: Path) -> None:

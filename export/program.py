@@ -11,7 +11,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.quiet import quiet
 from export.recipe import Recipe
-from tiers.contract import ProgramContract, contracts
+from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
 from tiers.errors import ExportError
 from tiers.networks import programs
 from tiers.spec import TierSpec

@@ -9,7 +9,7 @@ import numpy as np
 
 from pocketmatte.host import host_facts, pinned
 from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
-from pocketmatte.stepping import as_nchw, first_states, frame_input, next_states
+from pocketmatte.stepping import next_states
 from tiers.contract import ProgramContract
 
 MIN_SAMPLES = 5  # taken even where they last longer than the asked time
@@ -63,7 +63,7 @@ def timed_load(
 def measure(
     session: Session,
     contract: ProgramContract,
-    frame: FloatArray,
+    inputs: Mapping[str, FloatArray],
     *,
     warmups: int = 10,
     runs: int = 100,
@@ -74,14 +74,14 @@ def measure(
     only = {"": session}
     loads = {} if load_ms is None else {"": load_ms}
     return interleaved(
-        only, contract, frame, warmups=warmups, runs=runs, seconds=seconds, load_ms=loads
+        only, contract, inputs, warmups=warmups, runs=runs, seconds=seconds, load_ms=loads
     )[""]
 
 
 def interleaved(
     sessions: Mapping[str, Session],
     contract: ProgramContract,
-    frame: FloatArray,
+    inputs: Mapping[str, FloatArray],
     *,
     warmups: int = 10,
     runs: int = 100,
@@ -96,7 +96,8 @@ def interleaved(
     Args:
         sessions: By name.
         contract: What they all compute.
-        frame: ``(H, W, 3)`` or ``(1, 3, H, W)`` RGB in 0..1, given again at every step.
+        inputs: The program's inputs at the first step; each session's own states replace the
+            states among them from then on.
         warmups: Steps of each session that are not counted, at least 1.
         runs: Rounds, at least ``MIN_SAMPLES``; one sample a session each.
         seconds: Time after which no further round starts, for each session; the first
@@ -110,7 +111,7 @@ def interleaved(
         ValueError: If there is no session, or a count is too small.
     """
     _check_counts(len(sessions), warmups, runs)
-    steppers = {name: _Stepper(session, contract, frame) for name, session in sessions.items()}
+    steppers = {name: _Stepper(session, contract, inputs) for name, session in sessions.items()}
     requested = {
         name: int(session.facts["threads_requested"]) for name, session in sessions.items()
     }
@@ -157,17 +158,17 @@ def ratios(latencies: Mapping[str, Latency], base: str) -> dict[str, float]:
 class _Stepper:
     """A session and the states it has reached."""
 
-    def __init__(self, session: Session, contract: ProgramContract, frame: FloatArray) -> None:
+    def __init__(
+        self, session: Session, contract: ProgramContract, inputs: Mapping[str, FloatArray]
+    ) -> None:
         self._session, self._contract = session, contract
-        self._frame = {frame_input(contract): as_nchw(frame)}
-        self._states = first_states(contract)
+        self._inputs = dict(inputs)
 
     def step_ms(self) -> float:
-        inputs = {**self._frame, **self._states}
         start = time.perf_counter()
-        outputs = self._session.run(inputs)
+        outputs = self._session.run(self._inputs)
         elapsed_ms = (time.perf_counter() - start) * 1e3
-        self._states = next_states(self._contract, outputs)
+        self._inputs |= next_states(self._contract, outputs)
         return elapsed_ms
 
 

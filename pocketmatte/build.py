@@ -9,12 +9,12 @@ from pathlib import Path
 
 from export.atomic import remove_partials
 from export.manifest import FILE_NAME, Artifact, Manifest, read_manifest, write_manifest
-from pocketmatte.build_job import Event, Job
+from pocketmatte.build_job import Event, Job, run_job
 from pocketmatte.build_key import build_key
-from pocketmatte.build_pool import run_jobs
 from pocketmatte.bundle import described, place_weights
 from pocketmatte.folders import make_bundle_folder
 from pocketmatte.integrity import fault
+from pocketmatte.pool import run_jobs
 from pocketmatte.request import Request, artifact_path
 from tiers.errors import BundleError, UsageError
 from tiers.weights import Weights, default, load, network_of
@@ -32,7 +32,7 @@ def build(out: Path, request: Request, *, jobs: int = 1) -> Iterator[Event]:
         CheckpointError: If the weights are corrupt or do not fit every tier that is out of date.
             Raised before anything is exported.
         BundleError: If the bundle's manifest is broken or the disk refuses.
-        ExportError: If a build process dies.
+        WorkerError: If a build process dies.
     """
     if jobs < 1:
         msg = f"--jobs is {jobs}; it must be 1 or more"
@@ -54,7 +54,7 @@ def _build(
     for row, recipe, contract in request.captures():
         source = described(weights[row.name])
         stale = []
-        for form in request.formats:
+        for form in request.forms(contract):
             path = artifact_path(row, contract.name, recipe, form)
             key = build_key(row, contract.name, recipe, form, source)
             if _up_to_date(out, entries.get(path), key):
@@ -85,7 +85,7 @@ def _build(
         write_manifest(out, whole)
 
     save()
-    for results in run_jobs(todo, jobs):
+    for results in run_jobs(run_job, todo, jobs, clean=lambda: remove_partials(out)):
         for event, entry in results:
             if entry is not None:
                 entries[entry.path] = entry

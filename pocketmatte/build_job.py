@@ -15,7 +15,7 @@ from pocketmatte.build_key import build_key, file_metadata, tool_versions
 from pocketmatte.bundle import bundle_weights, described
 from pocketmatte.integrity import frame_of
 from pocketmatte.request import Request, artifact_path
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.errors import PocketMatteError
 from tiers.spec import TierSpec
 from tiers.weights import default, load, network_of

@@ -1,9 +1,11 @@
 """What decides an artifact's bytes, and its hash: an artifact whose key is the same is kept."""
 
+import ast
 import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -11,9 +13,12 @@ import export
 import tiers
 from export.manifest import Weights
 from export.recipe import recipe as recipe_of
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
+# Modules that name every network; what they say of one is in the key by itself: its spec, its
+# tensors, the digest of its weights.
+_TABLES = frozenset({"contract_table", "gains", "ladder", "official"})
 _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "coremltools", "executorch", "numpy")
 
 
@@ -24,7 +29,7 @@ def build_key(spec: TierSpec, program: str, recipe: str, form: str, weights: Wei
         "recipe": dataclasses.asdict(recipe_of(recipe)),
         "metadata": file_metadata(spec, program, recipe, form, weights),
         "tools": tool_versions(),
-        "source": _source_digest(),
+        "source": _source_digest(spec.network),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -58,10 +63,37 @@ def tool_versions() -> dict[str, str]:
 
 
 @functools.cache
-def _source_digest() -> str:
+def _source_digest(network: str) -> str:
     total = hashlib.sha256()
-    for package in (tiers, export):
-        root = Path(str(package.__file__)).parent
-        for path in sorted(root.rglob("*.py")):
-            total.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    for path in sources(network):
+        total.update(f"{path.parent.name}/{path.name}".encode() + path.read_bytes())
     return total.hexdigest()
+
+
+def sources(network: str) -> list[Path]:
+    """Return the code that takes part in an export of ``network``.
+
+    All of ``export``, and of ``tiers`` what its rows and its modules import: a changed block makes
+    the networks out of date that are built of it, and no others.
+    """
+    folder = Path(str(tiers.__file__)).parent
+    found: set[Path] = set()
+    waiting = {
+        folder / "rows" / f"{network}.py",
+        folder / "networks" / f"{network}.py",
+        folder / "weights.py",
+    }
+    while waiting:
+        path = waiting.pop()
+        found.add(path)
+        waiting |= {each for each in _imported(path, folder) if each not in found}
+    return sorted(found | set(Path(str(export.__file__)).parent.rglob("*.py")))
+
+
+def _imported(path: Path, folder: Path) -> Iterator[Path]:
+    """Yield the modules of ``tiers`` that a file imports, the tables of all networks left out."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tiers."):
+            module = folder.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py")
+            if module.is_file() and module.stem not in _TABLES:
+                yield module

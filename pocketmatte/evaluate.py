@@ -13,7 +13,7 @@ from pocketmatte.clips import Clip, open_clip
 from pocketmatte.metrics import AlphaMetrics, MetricAccumulator, best_constant_mad
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.stepping import roll
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.errors import MediaError
 from tiers.networks.rvm import Rvm
 from tiers.spec import STRIDE, TierSpec

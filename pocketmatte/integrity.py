@@ -6,7 +6,7 @@ from export.artifact import inside, sha256_of, size_bytes_of
 from export.manifest import Artifact, Frame, contract_tensors
 from export.recipe import recipe as recipe_of
 from pocketmatte.request import artifact_path
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.errors import BundleError, UsageError
 from tiers.ladder import tier as tier_of
 from tiers.spec import TierSpec

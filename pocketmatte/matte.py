@@ -15,7 +15,7 @@ from pocketmatte.media_write import VideoWriter
 from pocketmatte.pictures import UInt8Array, write_image
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.stepping import first_states, next_states
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.spec import Orientation, TierSpec
 
 OUTPUTS = ("alpha", "foreground", "composite")

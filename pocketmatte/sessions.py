@@ -13,7 +13,7 @@ from pocketmatte.integrity import fault
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.verify import open_session
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.errors import BundleError, CheckpointError, UsageError
 from tiers.networks import programs
 from tiers.networks.rvm import Rvm

@@ -10,12 +10,15 @@ from export.artifact import inside
 from export.manifest import Manifest
 from pocketmatte.bench import Latency, interleaved, ratios, timed_load
 from pocketmatte.integrity import fault
-from pocketmatte.parity import standard_frames
+from pocketmatte.lockstep import Player, run_of
+from pocketmatte.matting.board import Tensors
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.verify import Group, groups, runnable, runtime_of
+from tiers.contract import ProgramContract
 from tiers.errors import BundleError
 
 _REFERENCE = "torch"
+_FRAMES = 2  # after which every program has run once on what the others gave
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,9 +55,9 @@ def time_bundle(
         on_tier: Called with its name after each tier.
 
     Returns:
-        A row for PyTorch and for each file that this machine runs, of each tier: ``network``,
-        ``tier``, ``path`` and ``sha256`` (``None`` for PyTorch), ``ratio_to_torch``, and the
-        fields of ``bench.Latency``.
+        A row for PyTorch and for each file that this machine runs, of each tier and program:
+        ``network``, ``tier``, ``program``, ``path`` and ``sha256`` (``None`` for PyTorch),
+        ``ratio_to_torch``, and the fields of ``bench.Latency``.
 
     Raises:
         BundleError: If a file is missing, changed, or refused by its runtime.
@@ -68,39 +71,55 @@ def time_bundle(
     asked = manifest.model_copy(update={"artifacts": artifacts})
     rows = []
     for group in groups(root, asked, plan.threads):
-        timed = _timed(root, group, plan)
-        against = ratios(timed, _REFERENCE)
-        hashes = {entry.path: entry.sha256 for entry in group.artifacts}
-        rows += [
-            {
-                "network": group.spec.network,
-                "tier": group.spec.name,
-                "path": None if name == _REFERENCE else name,
-                "sha256": hashes.get(name),
-                "ratio_to_torch": against[name],
-                **{f.name: getattr(latency, f.name) for f in dataclasses.fields(Latency)},
-            }
-            for name, latency in timed.items()
-        ]
-        on_tier(group.spec.name)
+        inputs = _inputs(group)
+        for contract in group.contracts:
+            rows += _rows(root, group, contract, inputs[contract.name], plan)
+        on_tier(f"{group.spec.network} {group.spec.name}")
     return rows
 
 
-def _timed(root: Path, group: Group, plan: Plan) -> dict[str, Latency]:
-    sessions: dict[str, Session] = {_REFERENCE: group.reference}
+def _inputs(group: Group) -> dict[str, Tensors]:
+    """Return what every program is given at its last call in the first frames of the scene."""
+    run = run_of(group.reference)
+    player = Player(run, lambda noted: group.play(noted, group.scene(_FRAMES)))
+    given: dict[str, Tensors] = {}
+    while player.advance():
+        given |= {call.program: dict(call.inputs) for call in player.calls}
+    return given
+
+
+def _rows(
+    root: Path, group: Group, contract: ProgramContract, inputs: Tensors, plan: Plan
+) -> list[dict[str, Any]]:
+    artifacts = [entry for entry in group.artifacts if entry.program == contract.name]
+    if not artifacts:
+        return []
+    sessions: dict[str, Session] = {_REFERENCE: group.reference[contract.name]}
     loads: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
-        for entry in group.artifacts:
+        for entry in artifacts:
             if runnable(entry):
                 continue
-            path = inside(root, entry.path)
             session, loads[entry.path] = timed_load(
-                runtime_of(entry), path, group.contract, threads=plan.threads
+                runtime_of(entry), inside(root, entry.path), contract, threads=plan.threads
             )
             stack.callback(session.close)
             sessions[entry.path] = session
-        (frame,) = standard_frames(group.spec, 1)
-        return interleaved(
-            sessions, group.contract, frame, warmups=plan.warmups, runs=plan.runs,
+        timed = interleaved(
+            sessions, contract, inputs, warmups=plan.warmups, runs=plan.runs,
             seconds=plan.seconds, load_ms=loads,
         )  # fmt: skip
+    against = ratios(timed, _REFERENCE)
+    hashes = {entry.path: entry.sha256 for entry in artifacts}
+    return [
+        {
+            "network": group.spec.network,
+            "tier": group.spec.name,
+            "program": contract.name,
+            "path": None if name == _REFERENCE else name,
+            "sha256": hashes.get(name),
+            "ratio_to_torch": against[name],
+            **{f.name: getattr(latency, f.name) for f in dataclasses.fields(Latency)},
+        }
+        for name, latency in timed.items()
+    ]

@@ -13,20 +13,26 @@ from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
 from export.targets import target
 from pocketmatte.bundle import bundle_weights, read_bundle, weights_entry
+from pocketmatte.delegation import broken_up
 from pocketmatte.integrity import fault
-from pocketmatte.parity import Parity, compare_all, standard_frames
-from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
+from pocketmatte.matting import ROLLOUTS
+from pocketmatte.matting.board import Moment, Run, Scene, Tensors
+from pocketmatte.parity import Candidate, compare_all
+from pocketmatte.pool import run_jobs
+from pocketmatte.runtimes.protocol import Runtime, Session
 from pocketmatte.runtimes.table import runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
-from tiers.contract import ProgramContract, contracts
+from pocketmatte.scene import standard_scene
+from pocketmatte.tally import Parity
+from pocketmatte.tolerances import STATELESS_FRAMES
+from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
 from tiers.errors import BundleError, PocketMatteError
 from tiers.ladder import tier as tier_of
 from tiers.networks import programs
 from tiers.spec import TierSpec
 from tiers.weights import network_of
 
-# Programs that XNNPACK takes whole; design: as few delegates as the mathematics allows.
-_WHOLE_DELEGATE = frozenset({"rvm"})
 _IMAGES = "coreml-image"
 _OF_IMAGES = (
     "8-bit images cannot be held to these limits; the tensor package of the same capture is"
@@ -57,12 +63,33 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
-    """The artifacts that compute one program of one tier, and what they are compared with."""
+    """The artifacts of one tier made from one set of weights, and what they are compared with.
+
+    Attributes:
+        spec: The tier, oriented.
+        contracts: Of all programs of its network.
+        reference: PyTorch eager, by program.
+        artifacts: Of any program, format and recipe.
+    """
 
     spec: TierSpec
-    contract: ProgramContract
-    reference: TorchSession
+    contracts: tuple[ProgramContract, ...]
+    reference: Mapping[str, TorchSession]
     artifacts: tuple[Artifact, ...]
+
+    def contract(self, artifact: Artifact) -> ProgramContract:
+        """Return the contract of one of the artifacts."""
+        return next(each for each in self.contracts if each.name == artifact.program)
+
+    def scene(self, frames: int) -> Iterator[Moment]:
+        """Yield the standard scene, cut to a few frames for a network that carries no state."""
+        recurrent = any(contract.states for contract in self.contracts)
+        count = frames if recurrent else min(frames, STATELESS_FRAMES)
+        return standard_scene(self.spec, count)
+
+    def play(self, run: Run, scene: Scene) -> Iterator[Tensors]:
+        """Play the network over a scene."""
+        return ROLLOUTS[self.spec.network](self.spec, run, scene)
 
 
 def verify(
@@ -70,7 +97,8 @@ def verify(
     *,
     frames: int,
     threads: int,
-    on_frame: Callable[[str], None] = lambda _: None,
+    jobs: int = 1,
+    on_tier: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Verdict]:
     """Judge every artifact of the bundle ``root``, tier by tier.
 
@@ -78,10 +106,12 @@ def verify(
         root: The bundle.
         frames: Recurrent frames compared; drift is judged from 50 on.
         threads: Of every runtime.
-        on_frame: Called with the tier before each compared frame.
+        jobs: Tiers judged at the same time.
+        on_tier: Called with a path of each tier that is judged.
 
     Raises:
         BundleError: If there is no manifest, or it is broken or empty.
+        WorkerError: If a worker process dies.
     """
     manifest = read_bundle(root)
     broken = {entry.path: fault(root, entry) for entry in manifest.artifacts}
@@ -89,25 +119,53 @@ def verify(
         if reason := broken[entry.path]:
             yield _failed(entry, reason)
     whole = [entry for entry in manifest.artifacts if not broken[entry.path]]
-    for same in _same_program(whole):
-        try:
-            group = open_group(root, manifest, same, threads)
-        except PocketMatteError as error:
-            yield from (_failed(entry, str(error)) for entry in same)
-            continue
-        yield from _judge(root, group, frames, threads, on_frame)
+    tiers = [
+        Tier(root=root, manifest=manifest, artifacts=tuple(same), frames=frames, threads=threads)
+        for same in _same_tier(whole)
+    ]
+    for verdicts in run_jobs(judge, tiers, jobs):
+        on_tier(verdicts[0].path)
+        yield from verdicts
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Tier:
+    """The unit that a proof is made of: the whole artifacts of one tier.
+
+    Attributes:
+        root: The bundle.
+        manifest: Its manifest.
+        artifacts: Of one tier, orientation and set of weights.
+        frames: Recurrent frames compared.
+        threads: Of every runtime.
+    """
+
+    root: Path
+    manifest: Manifest
+    artifacts: tuple[Artifact, ...]
+    frames: int
+    threads: int
+
+
+def judge(tier: Tier) -> list[Verdict]:
+    """Judge the artifacts of one tier; what keeps them from being judged fails them all."""
+    try:
+        group = open_group(tier.root, tier.manifest, tier.artifacts, tier.threads)
+    except PocketMatteError as error:
+        return [_failed(entry, str(error)) for entry in tier.artifacts]
+    return list(_judge(tier.root, group, tier.frames, tier.threads))
 
 
 def groups(root: Path, manifest: Manifest, threads: int) -> Iterator[Group]:
-    """Yield the bundle's artifacts by tier and program, each with its PyTorch reference."""
-    for same in _same_program(manifest.artifacts):
+    """Yield the bundle's artifacts by tier, with the PyTorch programs beside them."""
+    for same in _same_tier(manifest.artifacts):
         yield open_group(root, manifest, same, threads)
 
 
 def open_group(
     root: Path, manifest: Manifest, artifacts: Sequence[Artifact], threads: int
 ) -> Group:
-    """Build the PyTorch program that ``artifacts``, found without fault, were exported from.
+    """Build the PyTorch programs that ``artifacts``, found without fault, were exported from.
 
     Raises:
         BundleError: If the weights are missing.
@@ -115,14 +173,14 @@ def open_group(
     """
     first = artifacts[0]
     spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
-    contract = next(c for c in contracts(spec) if c.name == first.program)
     entry = weights_entry(root, manifest, first)
     network = network_of(spec, bundle_weights(root, entry, spec))
-    program = programs(network, spec)[first.program]
+    own = programs(network, spec)
+    described = contracts(spec)
     return Group(
         spec=spec,
-        contract=contract,
-        reference=TorchSession(program, contract, threads),
+        contracts=described,
+        reference={each.name: TorchSession(own[each.name], each, threads) for each in described},
         artifacts=tuple(artifacts),
     )
 
@@ -148,17 +206,17 @@ def open_session(
     return runtime_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
 
 
-def _judge(
-    root: Path, group: Group, frames: int, threads: int, on_frame: Callable[[str], None]
-) -> Iterator[Verdict]:
-    reasons = {entry.path: _structure(root, entry, group.contract) for entry in group.artifacts}
+def _judge(root: Path, group: Group, frames: int, threads: int) -> Iterator[Verdict]:
+    reasons = {
+        entry.path: _structure(root, entry, group.contract(entry)) for entry in group.artifacts
+    }
     sessions: dict[str, Session] = {}
     with contextlib.ExitStack() as stack:
         for entry in group.artifacts:
             if reasons[entry.path] or _not_run(entry):
                 continue
             try:
-                session = open_session(root, entry, group.contract, threads)
+                session = open_session(root, entry, group.contract(entry), threads)
             except PocketMatteError as error:
                 reasons[entry.path] = (str(error),)
                 continue
@@ -167,7 +225,7 @@ def _judge(
                 reasons[entry.path] = (reason,)
             else:
                 sessions[entry.path] = session
-        parities = _parities(group, sessions, frames, on_frame)
+        parities = _parities(group, sessions, frames)
     for entry in group.artifacts:
         parity = parities.get(entry.path)
         failures = (*reasons[entry.path], *(parity.failures if parity else ()))
@@ -183,22 +241,30 @@ def _judge(
         )
 
 
-def _parities(
-    group: Group,
-    sessions: Mapping[str, Session],
-    frames: int,
-    on_frame: Callable[[str], None],
-) -> dict[str, Parity]:
+def _parities(group: Group, sessions: Mapping[str, Session], frames: int) -> dict[str, Parity]:
+    """Return the parity of every file that ``sessions`` has open, by its path."""
     if not sessions:
         return {}
 
-    def counted() -> Iterator[FloatArray]:
-        for frame in standard_frames(group.spec, frames):
-            on_frame(group.spec.name)
-            yield frame
-
-    recipes = {entry.path: entry.recipe for entry in group.artifacts if entry.path in sessions}
-    return compare_all(group.reference, sessions, group.contract, recipes, counted())
+    opened = [entry for entry in group.artifacts if entry.path in sessions]
+    together: dict[str, dict[str, Artifact]] = {}
+    for entry in opened:
+        together.setdefault(f"{entry.format} {entry.recipe}", {})[entry.program] = entry
+    candidates = {
+        name: Candidate(
+            recipe=next(iter(files.values())).recipe,
+            sessions={program: sessions[entry.path] for program, entry in files.items()},
+        )
+        for name, files in together.items()
+    }
+    found = compare_all(
+        group.reference, candidates, group.contracts, group.play, group.scene(frames)
+    )
+    return {
+        entry.path: found[name][program]
+        for name, files in together.items()
+        for program, entry in files.items()
+    }
 
 
 def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[str, ...]:
@@ -208,11 +274,8 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
             check_mlpackage(inside(root, entry.path), contract, recipe_of(entry.recipe))
         except BundleError as error:
             reasons.append(str(error))
-    if entry.format == "executorch" and entry.network in _WHOLE_DELEGATE:
-        delegates, outside = entry.notes.get("delegates"), entry.notes.get("outside")
-        if delegates != 1 or outside != {}:
-            found = f"the manifest notes {delegates} delegates, outside them {outside}"
-            reasons.append(f"{found}; the limit is one delegate and nothing outside")
+    if entry.format == "executorch":
+        reasons += broken_up(entry.network, entry.program, entry.notes)
     return tuple(reasons)
 
 
@@ -227,10 +290,9 @@ def _precision(entry: Artifact, session: Session) -> str | None:
     return f"it takes and gives {held}; {entry.recipe} is {expected}: delete it and build again"
 
 
-def _same_program(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
+def _same_tier(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
     def key(entry: Artifact) -> tuple[str, ...]:
-        held = entry.frame.orientation
-        return (entry.network, entry.tier, held, entry.program, entry.weights_digest)
+        return (entry.network, entry.tier, entry.frame.orientation, entry.weights_digest)
 
     for _, same in itertools.groupby(sorted(artifacts, key=key), key):
         yield list(same)

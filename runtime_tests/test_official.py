@@ -1,140 +1,50 @@
-"""What the official implementations compute, from their own weights' layouts.
+"""What the official implementations compute, from their own weights' layouts."""
 
-A golden file holds the outputs of an official implementation on drawn weights and frames. Every
-tensor is drawn by its own name, so the same weights and frames are drawn here again.
-"""
-
-import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
-from torch import Tensor
 
 from pocketmatte.clips import open_clip
 from pocketmatte.evaluate import evaluate_torch
+from runtime_tests.golden import LIMIT, Case, GoldenOptions, differences, filled, golden_file
+from runtime_tests.official import foreground, fusion, matanyone, propagation, rvm, scribble
 from tiers.checkpoint import read_pytorch, write_safetensors
 from tiers.ladder import tier
-from tiers.networks import build
 from tiers.networks.rvm import Rvm
-from tiers.official import LAYOUTS, expected_shapes, recognise
+from tiers.official import recognise
 from tiers.weights import load, network_of
 
-Float64Array: TypeAlias = npt.NDArray[np.float64]
-Outputs: TypeAlias = dict[str, Tensor]
-GoldenOptions: TypeAlias = tuple[Path | None, int | None]  # as given: folder, seed
-
-LIMIT = 1e-4  # ten times the largest difference seen, 9.4e-6 of rvm_resnet50
-GAIN = 1.5  # of the golden weights: variance that a layer keeps
-FRAME_HW = (96, 160)
-HD_HW = (192, 320)
-RVM = {f"rvm_{layout.name}": layout for layout in LAYOUTS["rvm"]}
+CASES: dict[str, Case] = {
+    case.name: case
+    for network in (rvm, foreground, scribble, propagation, fusion, matanyone)
+    for case in network.CASES
+}
 
 
-def _generator(name: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
-
-
-def drawn_weight(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
-    """Draw one tensor of a state dict: unit noise, scaled by what the tensor is."""
-    leaf = name.rpartition(".")[2]
-    if leaf == "num_batches_tracked":
-        return torch.tensor(0)
-    noise: Float64Array = _generator(name, seed).standard_normal(shape)
-    if leaf == "running_var":
-        value = 1 + 0.1 * np.abs(noise)
-    elif leaf == "running_mean":
-        value = 0.05 * noise
-    elif noise.ndim > 1:
-        value = noise * np.sqrt(GAIN / noise[0].size)
-    elif leaf == "bias":
-        value = 0.02 * noise
-    else:
-        value = 1 + 0.05 * noise
-    return torch.from_numpy(value.astype(np.float32))
-
-
-def drawn_frame(name: str, hw: tuple[int, int], seed: int) -> Tensor:
-    """Draw ``(1, 3, H, W)``, uniform in 0..1."""
-    return torch.from_numpy(_generator(name, seed).random((1, 3, *hw)).astype(np.float32))
-
-
-def rvm_outputs(network: Rvm, seed: int) -> Outputs:
-    """Run three frames whole, three through the guided filter, and one segmentation."""
-    outputs: Outputs = {}
-    with torch.inference_mode():
-        for kind, frame_name, hw, ratio in (
-            ("full", "frame", FRAME_HW, 1.0),
-            ("down", "hd", HD_HW, 0.5),
-        ):
-            states = None
-            for index in range(3):
-                frame = drawn_frame(f"{frame_name}{index}", hw, seed)
-                foreground, alpha, states = network(frame, states, ratio)
-                outputs |= {f"{kind}_fgr{index}": foreground, f"{kind}_pha{index}": alpha}
-            if kind == "full" and states is not None:
-                outputs |= {f"full_r{number}": state for number, state in enumerate(states, 1)}
-        outputs["seg"], _ = network.segment(drawn_frame("frame0", FRAME_HW, seed))
-    return outputs
-
-
-def differences(outputs: Outputs, golden: Path) -> dict[str, float]:
-    """Return the largest absolute difference of every tensor of the golden file."""
-    with np.load(golden) as expected:
-        assert set(expected.files) == set(outputs)
-        assert all(expected[key].shape == value.shape for key, value in outputs.items())
-        return {
-            key: float(np.abs(value.numpy() - expected[key]).max())
-            for key, value in outputs.items()
-        }
-
-
-def golden_file(name: str, options: GoldenOptions, root: Path) -> tuple[Path, int]:
-    """Return a golden file and its seed.
-
-    One that is not there is skipped where nobody asked for it, and a failure where an option did.
-    """
-    folder, seed = options
-    given = folder is not None or seed is not None
-    folder = folder or root.parent / "shared" / "reference" / "golden"
-    seed = seed or 0
-    path = folder / f"{name}_seed{seed}.npz"
-    if not path.is_file():
-        missing = f"there is no golden file {path}" if folder.is_dir() else f"no folder {folder}"
-        if given:
-            pytest.fail(f"{missing}; --golden-dir and --golden-seed name it")
-        pytest.skip(f"{missing}; --golden-dir names another folder")
-    return path, seed
-
-
-def filled_rvm(tier_name: str, seed: int) -> Rvm:
-    network = build(tier("rvm", tier_name)).eval()
-    assert isinstance(network, Rvm)
-    network.load_state_dict(
-        {key: drawn_weight(key, shape, seed) for key, shape in expected_shapes(network).items()}
-    )
-    return network
-
-
-@pytest.mark.parametrize("name", RVM)
+@pytest.mark.parametrize("name", CASES)
 def test_a_network_computes_what_the_official_one_does(
-    name: str, golden_options: GoldenOptions, root: Path
+    name: str,
+    golden_options: GoldenOptions,
+    root: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    case = CASES[name]
     golden, seed = golden_file(name, golden_options, root)
-    network = filled_rvm(RVM[name].tier, seed)
-    found = differences(rvm_outputs(network, seed), golden)
-    assert {key: value for key, value in found.items() if not value <= LIMIT} == {}
+    with torch.inference_mode():
+        found = differences(case.outputs(filled(case, seed), seed), golden)
+    record_property("max abs", f"{max(found.values()):.1e}")
+    assert {key: value for key, value in found.items() if not value <= case.limit} == {}
 
 
 def test_one_changed_weight_is_seen(golden_options: GoldenOptions, root: Path) -> None:
-    golden, seed = golden_file("rvm_mobilenetv3", golden_options, root)
-    network = filled_rvm("t08", seed)
-    with torch.no_grad():
-        network.get_parameter("decoder.decode1.gru.hh.0.bias")[0] += 0.01
-    found = differences(rvm_outputs(network, seed), golden)
+    case = CASES["rvm_mobilenetv3"]
+    golden, seed = golden_file(case.name, golden_options, root)
+    network = filled(case, seed)
+    network.get_parameter("decoder.decode1.gru.hh.0.bias").data[0] += 0.01
+    with torch.inference_mode():
+        found = differences(case.outputs(network, seed), golden)
     assert found["full_r1"] > LIMIT
     assert found["full_pha2"] > LIMIT
 

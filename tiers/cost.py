@@ -14,14 +14,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.networks import build, programs
 from tiers.spec import TierSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """The cost of one frame at batch 1.
+    """The cost of one frame in which every program of the network runs once.
 
     Attributes:
         macs: Multiply-accumulates of convolutions and matrix products; additions, activations,
@@ -50,19 +50,24 @@ def cost(spec: TierSpec) -> Cost:
     """Count what one frame costs at ``spec``, over all of its network's programs."""
     with torch.device("meta"):
         network = build(spec).eval().requires_grad_(requires_grad=False)
-    counter = FlopCounterMode(display=False)
-    peak = 0
+        own = programs(network, spec)
+    flops = peak = 0
     for contract in contracts(spec):
-        program = programs(network, spec)[contract.name]
+        counter = FlopCounterMode(display=False)  # which forgets when it is entered again
         with torch.no_grad(), counter, _LiveBytes() as live:
             arguments = [torch.empty(t.shape, device="meta") for t in contract.inputs]
-            program(*arguments)
+            own[contract.name](*arguments)
+        flops += counter.get_total_flops()
         peak = max(peak, live.peak)
-    states = [t for contract in contracts(spec) for t in contract.state_inputs.values()]
+    states = {
+        name: tensor
+        for contract in contracts(spec)
+        for name, tensor in contract.state_inputs.items()
+    }
     return Cost(
-        macs=counter.get_total_flops() // 2,  # a multiply and an add each
+        macs=flops // 2,  # a multiply and an add each
         params=sum(parameter.numel() for parameter in network.parameters()),
-        state_bytes=4 * sum(_elements(state.shape) for state in states),
+        state_bytes=4 * sum(_elements(state.shape) for state in states.values()),
         peak_activation_bytes=peak,
     )
 

@@ -10,7 +10,8 @@ PocketMatteError                 the command line prints one line and exits 1
 ├── MediaError                   a picture or video that cannot be read or written
 ├── BundleError                  a build folder that is incomplete, changed, or escapes itself
 ├── ExportError                  a network that a format cannot take
-└── RuntimeUnavailableError      a runtime this machine does not have
+├── RuntimeUnavailableError      a runtime this machine does not have
+└── WorkerError                  a process of a build or a proof that died
 """
 
 
@@ -56,3 +57,7 @@ class ExportError(PocketMatteError):
 
 class RuntimeUnavailableError(PocketMatteError):
     """A runtime that this machine does not have."""
+
+
+class WorkerError(PocketMatteError):
+    """A process that took part in a build or a proof and died."""

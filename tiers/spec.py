@@ -1,53 +1,16 @@
 """What one tier is: the frozen row that says everything that differs between tiers."""
 
 import dataclasses
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias, TypeVar
 
-Backbone: TypeAlias = Literal["mobilenet_v3_large", "resnet50"]
 Orientation: TypeAlias = Literal["landscape", "portrait"]
+Shape = TypeVar("Shape")
 
 STRIDE = 16  # the encoders reduce a frame sixteenfold; working sizes are multiples of it
 
 # Blocks of each MobileNetV3-Large stage, first block (which changes width or stride) included:
 # Howard et al., "Searching for MobileNetV3", 2019, table 1.
 FULL_DEPTH = (1, 2, 3, 4, 2, 3)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class RvmShape:
-    """The channels and depth of a robust video matting network.
-
-    Attributes:
-        backbone: Encoder family.
-        width: Multiplier of every MobileNetV3 channel count, in (0, 1]; 1 is the official encoder.
-        depth: Blocks kept of each MobileNetV3 stage, from its start; ``FULL_DEPTH`` is official.
-        aspp: Channels after LR-ASPP; half of them pass the bottleneck GRU.
-        decoder: Channels of the decoder blocks at strides 8, 4, 2 and 1.
-    """
-
-    backbone: Backbone = "mobilenet_v3_large"
-    width: float = 1.0
-    depth: tuple[int, ...] = FULL_DEPTH
-    aspp: int = 128
-    decoder: tuple[int, int, int, int] = (80, 40, 32, 16)
-
-    def __post_init__(self) -> None:
-        """Refuse a shape that no encoder has.
-
-        Raises:
-            ValueError: If a width, depth or channel count is out of range.
-        """
-        if not 0 < self.width <= 1:
-            msg = f"width is {self.width}; it must lie in (0, 1]"
-            raise ValueError(msg)
-        if len(self.depth) != len(FULL_DEPTH) or any(
-            not 1 <= kept <= full for kept, full in zip(self.depth, FULL_DEPTH, strict=True)
-        ):
-            msg = f"depth is {self.depth}; each entry must lie between 1 and that of {FULL_DEPTH}"
-            raise ValueError(msg)
-        if self.aspp % 2 or any(channels % 2 for channels in self.decoder[:3]):
-            msg = f"aspp {self.aspp} and decoder {self.decoder}: the ConvGRU needs even channels"
-            raise ValueError(msg)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +25,7 @@ class TierSpec:
         output_hw: Height and width of the frame taken and the alpha given, in pixels;
             ``working_hw`` times 1, 2 or 4, so that every runtime samples the same grid exactly.
         recipe: Default precision of the row.
-        shape: Channels and depth of the network.
+        shape: Channels and depth of the network: the dataclass of ``tiers.rows.<network>``.
         weights_of: The tier whose slice of the elastic checkpoint this row runs; ``None`` where
             the elastic checkpoint does not reach.
     """
@@ -73,7 +36,7 @@ class TierSpec:
     working_hw: tuple[int, int]
     output_hw: tuple[int, int]
     recipe: str
-    shape: RvmShape
+    shape: object
     weights_of: str | None
 
     def __post_init__(self) -> None:
@@ -107,3 +70,37 @@ class TierSpec:
         return dataclasses.replace(
             self, working_hw=self.working_hw[::-1], output_hw=self.output_hw[::-1]
         )
+
+    def shaped(self, kind: type[Shape]) -> Shape:
+        """Return the row's shape as the dataclass of its own network.
+
+        Raises:
+            TypeError: If the row is of another network.
+        """
+        if not isinstance(self.shape, kind):
+            msg = (
+                f"{self.network} {self.name} has a {type(self.shape).__name__}, no {kind.__name__}"
+            )
+            raise TypeError(msg)
+        return self.shape
+
+
+def require_mobilenet(width: float, depth: tuple[int, ...], widest: float = 1.0) -> None:
+    """Refuse a MobileNetV3-Large that there is not.
+
+    Args:
+        width: Multiplier of every channel count, in (0, ``widest``].
+        depth: Blocks kept of every stage, from its start; at most ``FULL_DEPTH``.
+        widest: Largest multiplier the network allows.
+
+    Raises:
+        ValueError: If width or depth is out of range.
+    """
+    if not 0 < width <= widest:
+        msg = f"width is {width}; it must lie in (0, {widest:g}]"
+        raise ValueError(msg)
+    if len(depth) != len(FULL_DEPTH) or any(
+        not 1 <= kept <= full for kept, full in zip(depth, FULL_DEPTH, strict=True)
+    ):
+        msg = f"depth is {depth}; each entry must lie between 1 and that of {FULL_DEPTH}"
+        raise ValueError(msg)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tiers.blocks.elastic import slice_plan, take
 from tiers.checkpoint import digest, read_safetensors
 from tiers.errors import CheckpointError
+from tiers.gains import gain_of
 from tiers.ladder import ladder, tier
 from tiers.networks import build
 from tiers.official import Differences, differences, expected_shapes, summary
@@ -24,9 +25,6 @@ from tiers.spec import TierSpec
 ELASTIC_FORMAT = "pocketmatte.elastic/1"
 PLAIN_FORMAT = "pocketmatte.plain/1"
 _SEED = 20210711  # of untrained weights; any number would do, a fixed one makes builds repeat
-_GAIN = (
-    1.5  # variance kept by an untrained layer: signals reach the output without overflowing fp16
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +82,11 @@ def untrained(spec: TierSpec) -> Weights:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         network = build(spec)
+        gain = gain_of(spec.network)
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 fan_in = module.weight[0].numel()
-                nn.init.normal_(module.weight, std=(_GAIN / fan_in) ** 0.5)
+                nn.init.normal_(module.weight, std=(gain / fan_in) ** 0.5)
         tensors = network.state_dict()
     metadata = {
         "format": PLAIN_FORMAT,
@@ -144,7 +143,7 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
         reached = sorted({key.split(".")[0] for key in weights.tensors} - {"shared"})
         msg = (
             f"the elastic checkpoint reaches {', '.join(reached)}, not {spec.name}; "
-            f"give weights of its own architecture ({spec.shape.backbone})"
+            "give weights of its own architecture"
         )
         raise CheckpointError(msg)
     plan = slice_plan(whole, network)

@@ -86,6 +86,9 @@ def export_(
     out: Annotated[Path, typer.Option(help="A file with the format's ending, or a bundle folder.")],
     form: Annotated[str, typer.Option("--format", help=", ".join(TARGETS) + ".")] = "onnx",
     recipe: Annotated[str, typer.Option(help=", ".join(RECIPES) + ".")] = "fp32",
+    program: Annotated[
+        str | None, typer.Option(help="One program of a network of several; a file holds one.")
+    ] = None,
     weights: WeightsOption = None,
     orientation: OrientationOption = "landscape",
     as_json: JsonFlag = False,
@@ -94,6 +97,8 @@ def export_(
 
     Examples:
         pocketmatte export rvm --tier t04 --format executorch --recipe fp32 --out t04.pte
+
+        pocketmatte export propagation --tier t02 --program read --format onnx --out read.onnx
 
         pocketmatte export rvm --tier t08 --format coreml --recipe fp16 --out build/one
     """
@@ -105,12 +110,14 @@ def export_(
         recipes=chosen(recipe, list(RECIPES), "recipe"),
         orientation=orientation,
         weights=weights,
+        programs=None if program is None else (program,),
     )
     if len(request.formats) == len(request.recipes) == 1:
         suffix = target(request.formats[0]).suffix
         if out.name.endswith(suffix):
             from pocketmatte.build_job import export_file
 
+            require_one_program(request)
             emit(export_file(out, request), None, as_json=as_json)
             note(f"wrote {relative(out)}")
             return
@@ -162,6 +169,19 @@ def build_(
     finish(built(out, requests, jobs=jobs), as_json=as_json)
 
 
+def require_one_program(request: Request) -> None:
+    """Refuse a network of several programs where one file is asked for.
+
+    Raises:
+        UsageError: Naming the programs.
+    """
+    names = [contract.name for _, _, contract in request.captures()]
+    if len(names) != 1:
+        network = request.network
+        msg = f"{network} has {len(names)} programs; add --program, one of {', '.join(names)}"
+        raise UsageError(msg)
+
+
 def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
     """Build every request into ``out``, with a bar and a line about what came of it."""
     require_at_least("--jobs", jobs)
@@ -189,17 +209,24 @@ def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
     note(
         f"{relative(out)}: {counted} in {seconds:.1f} s, at most {memory / 2**30:.1f} GiB a process"
     )
-    for name in _untrained(out):
-        note(f"{name} has untrained weights: its files prove numbers and speed, they do not matte")
+    for network, names in _untrained(out).items():
+        note(
+            f"{network} {', '.join(names)}: untrained weights, whose files prove numbers and "
+            "speed but do not matte"
+        )
     result = {"out": out, "seconds": seconds, "peak_memory_bytes": memory, **counts}
     result["artifacts"] = events
     return Done(result=result, passed=not counts["failed"])
 
 
-def _untrained(out: Path) -> list[str]:
-    """Return the tiers of a bundle that were built without trained weights."""
+def _untrained(out: Path) -> dict[str, list[str]]:
+    """Return the tiers of a bundle that were built without trained weights, by network."""
     from export.manifest import read_manifest
 
     manifest = read_manifest(out)
     seeded = {entry.digest for entry in manifest.weights if entry.path is None}
-    return sorted({a.tier for a in manifest.artifacts if a.weights_digest in seeded})
+    found: dict[str, set[str]] = {}
+    for entry in manifest.artifacts:
+        if entry.weights_digest in seeded:
+            found.setdefault(entry.network, set()).add(entry.tier)
+    return {network: sorted(names) for network, names in sorted(found.items())}

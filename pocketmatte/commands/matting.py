@@ -91,6 +91,9 @@ def evaluate_(
         pocketmatte evaluate rvm --tier t04 --clips a b --bundle build/bundle --runtime onnxruntime
     """
     names = chosen(tier_name, list(ladder(network)), "tier")
+    if network != "rvm":
+        msg = f"{network} takes more than frames alone; evaluate measures rvm"
+        raise UsageError(msg)
     choice = Choice(runtime=runtime, recipe=recipe, bundle=bundle, weights=weights, threads=threads)
     if choice.form is not None and bundle is None:
         msg = f"--runtime {runtime} needs --bundle; build one: pocketmatte build --out DIR"

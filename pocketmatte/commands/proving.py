@@ -1,5 +1,6 @@
 """``pocketmatte verify`` and ``bench``: is every file right, and how fast is it here."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from pocketmatte.console import (
     Done,
     JsonFlag,
     chosen,
+    emit,
     finish,
     note,
     progress,
@@ -20,7 +22,7 @@ from pocketmatte.console import (
 from tiers.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pocketmatte.verify import Verdict
 
@@ -34,21 +36,35 @@ def verify_(
         int, typer.Option(help="Recurrent frames to compare; drift is judged from 50 on.")
     ] = 52,
     threads: ThreadsOption = 1,
+    jobs: Annotated[int, typer.Option(help="Tiers judged at the same time.")] = 1,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="List what XNNPACK runs of each file, and what it leaves."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Prove every file of a bundle against PyTorch, frame after frame.
 
     Each file must have the hash of the manifest. ONNX and ExecuTorch files run here on a moving
     photograph with their own states fed back; all outputs and states are held to the limits of
-    docs/tolerances.md. Core ML files run on macOS and are checked in structure elsewhere. Exits
-    with 1 if anything fails. Figures are kept in results/parity.json of the bundle.
+    docs/tolerances.md. A network that carries no state is compared on 8 frames at most. Core ML
+    files run on macOS and are checked in structure elsewhere. Exits with 1 if anything fails.
+    Figures are kept in results/parity.json of the bundle.
 
     Examples:
         pocketmatte verify build/bundle
 
         pocketmatte verify build/bundle --frames 8 --json
+
+        pocketmatte verify build/bundle --explain
     """
-    finish(verified(bundle, frames, threads), as_json=as_json)
+    done = verified(bundle, frames, threads, jobs)
+    if explain:
+        lowered = _lowered(bundle)
+        done.result["lowered"] = lowered
+        if not as_json:
+            emit(None, _lowering_table(lowered), as_json=False)
+    finish(done, as_json=as_json)
 
 
 def bench_(
@@ -75,18 +91,23 @@ def bench_(
     finish(benched(bundle, tier_names, threads, warmups, runs, seconds), as_json=as_json)
 
 
-def verified(bundle: Path, frames: int, threads: int) -> Done:
+def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
     """Verify with a bar, keep the figures, and say what was found."""
     require_at_least("--frames", frames)
     require_at_least("--threads", threads)
+    require_at_least("--jobs", jobs)
     from pocketmatte.bundle import read_bundle
+    from pocketmatte.host import peak_memory_bytes
     from pocketmatte.results import write_results
     from pocketmatte.tolerances import DRIFT_FRAMES
     from pocketmatte.verify import verify
 
-    programs = {(a.network, a.tier, a.program) for a in read_bundle(bundle).artifacts}
-    with progress(frames * len(programs), "verifying") as advance:
-        verdicts = list(verify(bundle, frames=frames, threads=threads, on_frame=advance))
+    started = time.monotonic()
+    artifacts = read_bundle(bundle).artifacts
+    tiers = {(a.network, a.tier, a.frame.orientation, a.weights_digest) for a in artifacts}
+    with progress(len(tiers), "verifying") as advance:
+        found = verify(bundle, frames=frames, threads=threads, jobs=jobs, on_tier=advance)
+        verdicts = sorted(found, key=lambda verdict: verdict.path)
     passed = all(verdict.status != "failed" for verdict in verdicts)
     drift_judged = frames >= DRIFT_FRAMES
     result = {
@@ -104,7 +125,11 @@ def verified(bundle: Path, frames: int, threads: int) -> Done:
         note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
     states = [verdict.status for verdict in verdicts]
     counted = ", ".join(f"{states.count(s)} {s}" for s in ("proven", "checked", "failed"))
-    note(f"{counted}; figures in {relative(path)}")
+    seconds, memory = time.monotonic() - started, peak_memory_bytes() / 2**30
+    note(
+        f"{counted} in {seconds:.1f} s, at most {memory:.1f} GiB a process; "
+        f"figures in {relative(path)}"
+    )
     return Done(result=result, table=_verdict_table(verdicts), passed=passed)
 
 
@@ -128,12 +153,14 @@ def benched(
     present = sorted({entry.tier for entry in manifest.artifacts})
     asked = chosen(tier_names, present, "tier of this bundle")
     plan = Plan(threads=threads, warmups=warmups, runs=runs, seconds=seconds)
-    with progress(len(asked), "timing") as advance:
+    rows_of = {(a.network, a.tier) for a in manifest.artifacts if a.tier in asked}
+    with progress(len(rows_of), "timing") as advance:
         rows = time_bundle(bundle, manifest, asked, plan, advance)
     path = write_results(bundle, "latency", {"latencies": rows})
     cells = [
-        (r["tier"], r["path"] or "PyTorch eager fp32", f"{r['p50_ms']:.2f}", f"{r['p90_ms']:.2f}",
-         f"{r['p99_ms']:.2f}", len(r["samples_ms"]), f"{r['ratio_to_torch']:.2f}x")
+        (f"{r['network']} {r['tier']}", r["path"] or f"PyTorch eager {r['program']}",
+         f"{r['p50_ms']:.2f}", f"{r['p90_ms']:.2f}", f"{r['p99_ms']:.2f}",
+         len(r["samples_ms"]), f"{r['ratio_to_torch']:.2f}x")
         for r in rows
     ]  # fmt: skip
     columns = ("tier", "file", "p50 ms", "p90 ms", "p99 ms", "samples", "x torch")
@@ -141,11 +168,38 @@ def benched(
     return Done(result={"latencies": rows}, table=table("", columns, cells))
 
 
+def _lowered(bundle: Path) -> list[dict[str, object]]:
+    from pocketmatte.bundle import read_bundle
+
+    return [
+        {
+            "path": entry.path,
+            "delegates": entry.notes.get("delegates"),
+            "outside": entry.notes.get("outside"),
+        }
+        for entry in read_bundle(bundle).artifacts
+        if entry.format == "executorch"
+    ]
+
+
+def _lowering_table(lowered: "Sequence[Mapping[str, object]]") -> Table:
+    cells = []
+    for row in lowered:
+        outside = row["outside"]
+        names = outside.items() if isinstance(outside, dict) else ()
+        listed = ", ".join(f"{count} x {name}" for name, count in names)
+        cells.append((row["path"], row["delegates"], listed or "nothing"))
+    return table("", ("file", "XNNPACK delegates", "operators outside"), cells)
+
+
 def _verdict_table(verdicts: "Sequence[Verdict]") -> Table:
     cells = []
     for verdict in verdicts:
         parity = verdict.parity
-        decibels = parity.psnr_db.get("alpha") if parity else None
+        decibels = parity.psnr_db.get(parity.judged or "") if parity else None
+        shown = f"{decibels:.1f}" if decibels is not None else ("equal" if parity else None)
+        if parity and parity.judged is None:
+            shown = None
         largest = max(parity.max_abs.values(), default=None) if parity else None
         cells.append(
             (
@@ -153,8 +207,8 @@ def _verdict_table(verdicts: "Sequence[Verdict]") -> Table:
                 verdict.status,
                 f"{verdict.size_bytes / 1e6:.2f}",
                 None if largest is None else f"{largest:.1e}",
-                f"{decibels:.1f}" if decibels is not None else ("equal" if parity else None),
+                shown,
                 None if parity is None or parity.drift is None else f"{parity.drift:.2f}",
             )
         )
-    return table("", ("file", "verdict", "MB", "max abs", "alpha dB", "drift"), cells)
+    return table("", ("file", "verdict", "MB", "max abs", "judged dB", "drift"), cells)

@@ -13,6 +13,7 @@ from torch.func import functional_call
 from tiers.blocks.elastic import Index, slice_plan, take
 from tiers.ladder import ladder
 from tiers.networks.rvm import Rvm
+from tiers.rows.rvm import RvmShape
 from tiers.spec import TierSpec
 from tiers.weights import full_tier
 
@@ -134,7 +135,7 @@ class ElasticRvm(nn.Module):
 
 
 def _form(spec: TierSpec) -> TrainingForm:
-    return TrainingForm(Rvm(spec.shape))
+    return TrainingForm(Rvm(spec.shaped(RvmShape)))
 
 
 def _initialise(whole: nn.Module) -> None:

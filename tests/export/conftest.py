@@ -15,6 +15,7 @@ from export.recipe import RECIPES
 from export.targets import TARGETS, Notes
 from tiers.ladder import tier
 from tiers.networks.rvm import Rvm
+from tiers.rows.rvm import RvmShape
 from tiers.spec import TierSpec
 
 METADATA = {"tier": "t01", "licence": "Apache-2.0"}
@@ -40,7 +41,7 @@ def network(spec: TierSpec, frames: list[Tensor]) -> Rvm:
     """Return a seeded network whose BatchNorm statistics are those of the frames."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    network = Rvm(spec.shape)
+    network = Rvm(spec.shaped(RvmShape))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.5

@@ -16,7 +16,7 @@ from export.manifest import (
     schema_text,
     write_manifest,
 )
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.errors import BundleError
 from tiers.ladder import tier
 
@@ -118,10 +118,12 @@ def test_the_tensors_are_those_of_the_contract() -> None:
     (contract,) = contracts(tier("rvm", "t01"))
     entry = artifact("t01")
     for written, tensors in ((entry.inputs, contract.inputs), (entry.outputs, contract.outputs)):
-        assert [
-            {**dataclasses.asdict(tensor), "shape": list(tensor.shape), "dtype": "float16"}
-            for tensor in tensors
-        ] == [tensor.model_dump() for tensor in written]
+        facts = [dataclasses.asdict(tensor) for tensor in tensors]
+        for each in facts:
+            each.pop("picture")  # the notes of the image variant list its images
+        assert [{**each, "shape": list(each["shape"]), "dtype": "float16"} for each in facts] == [
+            tensor.model_dump() for tensor in written
+        ]
     assert [state.model_dump() for state in entry.states] == [
         dataclasses.asdict(state) for state in contract.states
     ]

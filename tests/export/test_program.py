@@ -9,7 +9,8 @@ import export.program
 from export.program import Captured, capture, example_inputs, fold_batch_norm
 from export.recipe import RECIPES, recipe
 from tiers.blocks.resnet import ResNet50
-from tiers.contract import ProgramContract, contracts
+from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
 from tiers.errors import ExportError
 from tiers.ladder import tier
 from tiers.networks.rvm import Rvm

@@ -12,7 +12,7 @@ from export.mlpackage import IMAGE_SUFFIX, check_mlpackage
 from export.program import Captured
 from export.recipe import RECIPES, recipe
 from export.targets import Notes
-from tiers.contract import contracts
+from tiers.contract_table import contracts
 from tiers.errors import BundleError
 from tiers.ladder import tier
 

@@ -59,6 +59,7 @@ def running_contract() -> ProgramContract:
         inputs=(tensor("frame", (1, 3, 8, 16)), tensor("r1", _SHAPE)),
         outputs=(tensor("alpha", _SHAPE), tensor("r1_next", _SHAPE)),
         states=(StatePair(input="r1", output="r1_next", reset=0.0),),
+        judged="alpha",
     )
 
 
@@ -122,7 +123,17 @@ def zero_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _built(tmp_path_factory: pytest.TempPathFactory, t01_weights: Path) -> Path:
     out = tmp_path_factory.mktemp("built") / "bundle"
-    words = ["build", "--tier", "t01", "--format", "onnx", "--recipe", "fp32,fp16"]
+    words = [
+        "build",
+        "--network",
+        "rvm",
+        "--tier",
+        "t01",
+        "--format",
+        "onnx",
+        "--recipe",
+        "fp32,fp16",
+    ]
     assert run([*words, "--weights", str(t01_weights), "--out", str(out)]) == 0
     torch.set_num_threads(1)
     return out

@@ -12,7 +12,10 @@ from pocketmatte.host import host_facts, pinned
 from pocketmatte.runtimes.torch_eager import TorchSession
 from tiers.contract import ProgramContract
 
-FRAME = np.full((8, 16, 3), 0.5, dtype=np.float32)
+INPUTS = {
+    "frame": np.full((1, 3, 8, 16), 0.5, dtype=np.float32),
+    "r1": np.zeros((1, 1, 8, 16), dtype=np.float32),
+}
 
 
 class Counting(nn.Module):
@@ -32,7 +35,7 @@ def test_warm_ups_are_not_counted_and_states_are_fed_back(
 ) -> None:
     log: list[tuple[str, float]] = []
     session = TorchSession(Counting("a", log), running_contract, 1)
-    latency = measure(session, running_contract, FRAME, warmups=3, runs=7, load_ms=1.5)
+    latency = measure(session, running_contract, INPUTS, warmups=3, runs=7, load_ms=1.5)
     assert [state for _, state in log] == list(range(10))
     assert len(latency.samples_ms) == 7
     assert (latency.warmups, latency.load_ms) == (3, 1.5)
@@ -43,7 +46,7 @@ def test_the_figures_are_those_of_the_raw_samples(
     running: Callable[..., nn.Module], running_contract: ProgramContract
 ) -> None:
     session = TorchSession(running(), running_contract, 1)
-    latency = measure(session, running_contract, FRAME, runs=20)
+    latency = measure(session, running_contract, INPUTS, runs=20)
     given = (latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.min_ms)
     ordered = sorted(latency.samples_ms)
     assert given == pytest.approx(
@@ -61,14 +64,14 @@ def test_the_asked_time_ends_a_measurement_but_leaves_some_samples(
     running: Callable[..., nn.Module], running_contract: ProgramContract
 ) -> None:
     session = TorchSession(running(), running_contract, 1)
-    latency = measure(session, running_contract, FRAME, runs=1000, seconds=0.0)
+    latency = measure(session, running_contract, INPUTS, runs=1000, seconds=0.0)
     assert len(latency.samples_ms) == MIN_SAMPLES
 
 
 def test_sessions_take_turns_and_are_put_in_relation(running_contract: ProgramContract) -> None:
     log: list[tuple[str, float]] = []
     sessions = {name: TorchSession(Counting(name, log), running_contract, 1) for name in "ab"}
-    latencies = interleaved(sessions, running_contract, FRAME, warmups=1, runs=5)
+    latencies = interleaved(sessions, running_contract, INPUTS, warmups=1, runs=5)
     assert "".join(name for name, _ in log) == "ab" * 6
     relation = ratios(latencies, "a")
     paired = np.array(latencies["b"].samples_ms) / np.array(latencies["a"].samples_ms)
@@ -77,7 +80,7 @@ def test_sessions_take_turns_and_are_put_in_relation(running_contract: ProgramCo
 
 def test_a_base_that_was_not_measured_is_refused(running_contract: ProgramContract) -> None:
     session = TorchSession(Counting("a", []), running_contract, 1)
-    latencies = interleaved({"a": session}, running_contract, FRAME, runs=5)
+    latencies = interleaved({"a": session}, running_contract, INPUTS, runs=5)
     with pytest.raises(ValueError, match="no latency of 'c'; there are a"):
         ratios(latencies, "c")
 
@@ -89,7 +92,7 @@ def test_too_few_steps_are_refused(
     session = TorchSession(Counting("a", []), running_contract, 1)
     counts = {"warmups": 1, "runs": 5, name: value}
     with pytest.raises(ValueError, match=f"{name} is {value}; it must be at least {least}"):
-        measure(session, running_contract, FRAME, **counts)
+        measure(session, running_contract, INPUTS, **counts)
 
 
 @pytest.mark.skipif(
@@ -100,7 +103,7 @@ def test_the_process_is_held_to_the_threads_cores_and_let_go_afterwards(
 ) -> None:
     before = os.sched_getaffinity(0)
     session = TorchSession(Counting("a", []), running_contract, 1)
-    latency = measure(session, running_contract, FRAME, warmups=1, runs=5)
+    latency = measure(session, running_contract, INPUTS, warmups=1, runs=5)
     assert latency.cores == (max(before),)
     assert (latency.threads_requested, latency.threads) == (1, 1)
     assert os.sched_getaffinity(0) == before

@@ -18,7 +18,7 @@ FP32, FP16 = "rvm/t01/matte-fp32.onnx", "rvm/t01/matte-fp16.onnx"
 
 def words(out: Path, weights: Path, recipe: str = "fp32,fp16") -> list[object]:
     part = ("--tier", "t01", "--format", "onnx", "--recipe", recipe)
-    return ["build", *part, "--weights", weights, "--out", out]
+    return ["build", "--network", "rvm", *part, "--weights", weights, "--out", out]
 
 
 def outcomes(said: Any) -> dict[str, str]:
@@ -189,7 +189,9 @@ def test_weights_that_do_not_fit_a_tier_are_refused_before_anything_is_built(
     cli: Callable[..., Any], t01_weights: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    said = cli("build", "--tier", "t01,t02", "--weights", t01_weights, "--out", out)
+    said = cli(
+        "build", "--network", "rvm", "--tier", "t01,t02", "--weights", t01_weights, "--out", out
+    )
     assert said.refusal(1) == "these weights fit t01, not t02; choose one of those tiers"
     assert [path.name for path in out.iterdir()] == [".lock"]
 

@@ -79,7 +79,7 @@ def partials(out: Path) -> list[Path]:
 
 def words(out: Path, tiers: str, jobs: int) -> list[object]:
     part = ("--tier", tiers, "--format", "onnx", "--recipe", "fp32")
-    return ["build", *part, "--jobs", jobs, "--out", out]
+    return ["build", "--network", "rvm", *part, "--jobs", jobs, "--out", out]
 
 
 @pytest.mark.parametrize(("tiers", "jobs"), [("t01", 1), ("t01,t02", 2)])

@@ -7,7 +7,7 @@ import pytest
 
 from pocketmatte.cli import app, main, spread
 from pocketmatte.commands import demo
-from tiers.ladder import ladder
+from tiers.ladder import LADDERS, ladder
 
 COMMANDS = [command.name for command in app.registered_commands]
 
@@ -48,7 +48,7 @@ def test_without_a_command_there_is_help(
         ("build --orientation sideways", "Invalid value for '--orientation': "),
         ("evaluate rvm --tier t01", "Missing option '--clips'."),
         ("tiers nope", "no network 'nope'; there are rvm"),
-        ("build --network nope", "no network 'nope'; there are rvm, or all"),
+        ("build --network nope", "no network 'nope'; there are rvm, "),
         ("build --tier t01,t13", "no tier 't13'; there are t01, t02, t03, t04, t05, t06, t07, "),
         ("build --format tflite", "no format 'tflite'; there are onnx, coreml, coreml-image, "),
         ("build --recipe int3", "no recipe 'int3'; there are fp32, fp16, or all"),
@@ -57,6 +57,18 @@ def test_without_a_command_there_is_help(
         ("export nope --tier t01 --out x", "no network 'nope'; there are rvm"),
         ("export rvm --tier t01 --format x --out x", "no format 'x'; there are onnx, coreml, "),
         ("evaluate nope --tier t01 --clips x", "no network 'nope'; there are rvm"),
+        (
+            "evaluate trimap --tier t01 --clips x",
+            "trimap takes more than frames alone; evaluate measures rvm",
+        ),
+        (
+            "export propagation --tier t01 --out x.onnx",
+            "propagation has 3 programs; add --program, one of ",
+        ),
+        (
+            "export propagation --tier t01 --program nope --out x.onnx",
+            "no program 'nope'; propagation has ",
+        ),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
@@ -72,7 +84,7 @@ def test_a_disk_error_that_nothing_foresaw_is_one_line_and_1(
 ) -> None:
     (bundle / ".lock").unlink()
     (bundle / ".lock").mkdir()
-    line = cli("build", "--tier", "t01", "--out", bundle).refusal(1)
+    line = cli("build", "--network", "rvm", "--tier", "t01", "--out", bundle).refusal(1)
     assert line == f"{bundle / '.lock'}: Is a directory; check the path and the disk"
 
 
@@ -83,8 +95,14 @@ def test_the_tiers_are_listed_with_what_they_cost(cli: Callable[..., Any]) -> No
     ]
     assert rows[0]["gmacs"] <= 0.12
     assert rows[0]["params"] <= 500_000
-    assert rows == cli("tiers", "--json").json()
-    assert all(name in cli("tiers").out for name in ladder("rvm"))
+    assert all(name in cli("tiers", "rvm").out for name in ladder("rvm"))
+
+
+def test_all_networks_are_listed_when_none_is_named(cli: Callable[..., Any]) -> None:
+    rows = cli("tiers", "--json").json()
+    assert [(row["network"], row["tier"]) for row in rows] == [
+        (network, name) for network in LADDERS for name in ladder(network)
+    ]
 
 
 def test_the_demo_prints_its_parts_as_one_json_object(

@@ -15,10 +15,12 @@ from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.runtimes.table import RUNTIMES, runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.stepping import first_states, roll
-from tiers.contract import ProgramContract, contracts
+from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
 from tiers.errors import BundleError, RuntimeUnavailableError, UsageError
 from tiers.ladder import tier
 from tiers.networks.rvm import Rvm, programs
+from tiers.rows.rvm import RvmShape
 
 Make = Callable[..., nn.Module]
 
@@ -120,7 +122,7 @@ def test_a_seeded_tier_runs_in_pytorch_and_gives_its_contract() -> None:
     spec = tier("rvm", "t01")
     (contract,) = contracts(spec)
     torch.manual_seed(0)
-    session = TorchSession(programs(Rvm(spec.shape), spec)["matte"], contract, 1)
+    session = TorchSession(programs(Rvm(spec.shaped(RvmShape)), spec)["matte"], contract, 1)
     frame = np.random.default_rng(0).random((*spec.output_hw, 3), dtype=np.float32)
     (outputs,) = roll(session, contract, [frame])
     assert {name: array.shape for name, array in outputs.items()} == {

@@ -106,7 +106,9 @@ def test_a_single_precision_program_in_the_place_of_a_half_precision_one_fails(
 def executorch_bundle(cli: Callable[..., Any], t01_weights: Path, tmp_path: Path) -> Path:
     out = tmp_path / "pte"
     words = ("--tier", "t01", "--format", "executorch", "--recipe", "fp32")
-    assert cli("build", *words, "--weights", t01_weights, "--out", out).code == 0
+    assert (
+        cli("build", "--network", "rvm", *words, "--weights", t01_weights, "--out", out).code == 0
+    )
     return out
 
 
@@ -120,15 +122,26 @@ def test_an_executorch_file_must_be_one_delegate_and_say_so(
         assert status == "failed"
         return reason
 
-    limit = "the limit is one delegate and nothing outside"
     assert verdicts(cli("verify", executorch_bundle, *FEW, "--json")) == {PTE: ("proven", "")}
     edit(executorch_bundle, lambda entry: entry["notes"].update(delegates=2), PTE)
-    assert reason() == f"the manifest notes 2 delegates, outside them {{}}; {limit}"
+    assert reason() == "XNNPACK runs it in 2 delegates; the limit is 1"
     edit(executorch_bundle, lambda entry: entry["notes"].pop("delegates"), PTE)
-    assert reason() == f"the manifest notes None delegates, outside them {{}}; {limit}"
+    assert reason() == "the manifest notes None delegates, outside them {}; build it again"
     edit(executorch_bundle, lambda entry: entry["notes"].update(delegates=1), PTE)
+    edit(executorch_bundle, lambda entry: entry["notes"].update(outside={"aten::topk": 1}), PTE)
+    assert reason() == "aten::topk stays outside XNNPACK 1 times; the limit is 0"
     edit(executorch_bundle, lambda entry: entry["notes"].pop("outside"), PTE)
-    assert reason() == f"the manifest notes 1 delegates, outside them None; {limit}"
+    assert reason() == "the manifest notes 1 delegates, outside them None; build it again"
+
+
+def test_what_xnnpack_runs_is_listed_when_asked_for(
+    cli: Callable[..., Any], executorch_bundle: Path
+) -> None:
+    edit(executorch_bundle, lambda entry: entry["notes"].update(outside={"aten::topk": 2}), PTE)
+    said = cli("verify", executorch_bundle, *FEW, "--explain")
+    assert "2 x aten::topk" in said.out
+    listed = cli("verify", executorch_bundle, *FEW, "--explain", "--json").json()["lowered"]
+    assert listed == [{"path": PTE, "delegates": 1, "outside": {"aten::topk": 2}}]
 
 
 def test_a_package_of_images_is_not_run_where_core_ml_is(
@@ -136,7 +149,9 @@ def test_a_package_of_images_is_not_run_where_core_ml_is(
 ) -> None:
     out = tmp_path / "images"
     words = ("--tier", "t01", "--format", "coreml-image", "--recipe", "fp32")
-    assert cli("build", *words, "--weights", t01_weights, "--out", out).code == 0
+    assert (
+        cli("build", "--network", "rvm", *words, "--weights", t01_weights, "--out", out).code == 0
+    )
     monkeypatch.setattr(CoreMlMacOs, "unavailable", lambda _: None)
     said = cli("verify", out, *FEW, "--json")
     assert said.code == 0

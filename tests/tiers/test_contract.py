@@ -1,18 +1,17 @@
 import pytest
 import torch
+from torch import nn
 
-from tiers.contract import PROGRAMS, contracts
+from tiers.contract_table import PROGRAMS, contracts
 from tiers.ladder import ladder, tier
 from tiers.networks import build, programs
 from tiers.networks.rvm import Rvm
 from tiers.spec import Orientation, TierSpec
 
 
-def on_meta(spec: TierSpec) -> Rvm:
+def on_meta(spec: TierSpec) -> nn.Module:
     with torch.device("meta"):
-        network = build(spec).eval()
-    assert isinstance(network, Rvm)
-    return network
+        return build(spec).eval()
 
 
 @pytest.mark.parametrize("orientation", ["landscape", "portrait"])
@@ -33,7 +32,9 @@ def test_the_contract_has_the_shapes_of_a_real_forward(name: str, orientation: O
 def test_the_contract_has_the_states_of_the_network(name: str) -> None:
     spec = tier("rvm", name)
     (contract,) = contracts(spec)
-    states = on_meta(spec).initial_states(torch.empty(1, 3, *spec.working_hw, device="meta"))
+    network = on_meta(spec)
+    assert isinstance(network, Rvm)
+    states = network.initial_states(torch.empty(1, 3, *spec.working_hw, device="meta"))
     assert [tensor.shape for tensor in contract.state_inputs.values()] == [
         tuple(state.shape) for state in states
     ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import tiers.cost
 from tiers.contract import ProgramContract, StatePair, TensorSpec
+from tiers.contract_table import contracts
 from tiers.cost import Cost, cost
 from tiers.ladder import tier
 
@@ -41,6 +42,7 @@ CONTRACT = ProgramContract(
     inputs=(_tensor("frame", 3), _tensor("r1", 2)),
     outputs=(_tensor("alpha", 2), _tensor("r1_next", 2)),
     states=(StatePair(input="r1", output="r1_next", reset=0.0),),
+    judged=None,
 )
 
 
@@ -104,3 +106,15 @@ def test_what_is_freed_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_states_of_t08_are_four_float_maps() -> None:
     elements = 16 * 144 * 256 + 20 * 72 * 128 + 40 * 36 * 64 + 64 * 18 * 32
     assert cost(tier("rvm", "t08")).state_bytes == 4 * elements
+
+
+def test_every_program_of_a_network_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = tier("propagation", "t01")
+    together = cost.__wrapped__(spec).macs
+    alone = []
+    for contract in contracts(spec):
+        monkeypatch.setattr(tiers.cost, "contracts", lambda _, only=contract: (only,))
+        alone.append(cost.__wrapped__(spec).macs)
+    assert len(alone) == 3
+    assert all(alone)
+    assert together == sum(alone)

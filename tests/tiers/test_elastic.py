@@ -7,10 +7,10 @@ from tiers.blocks.elastic import ElasticConv2d, slice_plan, take
 from tiers.ladder import ladder, tier
 from tiers.networks import build
 from tiers.networks.rvm import Rvm
-from tiers.spec import RvmShape
+from tiers.rows.rvm import RvmShape
 
 ELASTIC = [name for name, row in ladder("rvm").items() if row.weights_of == name]
-NARROW = tier("rvm", "t01").shape
+NARROW = tier("rvm", "t01").shaped(RvmShape)
 
 
 def alone(conv: ElasticConv2d) -> nn.Module:

@@ -9,9 +9,18 @@ from tiers.checkpoint import write_safetensors
 from tiers.errors import CheckpointError
 from tiers.ladder import tier
 from tiers.networks import build
-from tiers.official import LAYOUTS, Layout, expected_shapes, recognise
+from tiers.official import LAYOUTS, Layout, expected_shapes, official_shapes, recognise
 
 ROWS = [layout for layouts in LAYOUTS.values() for layout in layouts]
+
+LICENCES = {
+    "rvm": "GPL-3.0",
+    "foreground": "Apache-2.0",
+    "scribble": "MIT",
+    "propagation": "MIT",
+    "fusion": "MIT",
+    "matanyone": "LicenseRef-S-Lab-1.0",
+}
 
 
 def shapes_of(layout: Layout) -> dict[str, tuple[int, ...]]:
@@ -21,7 +30,8 @@ def shapes_of(layout: Layout) -> dict[str, tuple[int, ...]]:
 
 def layout_only(layout: Layout) -> dict[str, Tensor]:
     """Return a state dict of the right keys and shapes; every tensor shows one zero."""
-    return {key: torch.zeros(()).expand(shape) for key, shape in shapes_of(layout).items()}
+    shapes = official_shapes(layout)
+    return {key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}
 
 
 def expected_names(tensors: dict[str, Tensor]) -> list[str]:
@@ -50,11 +60,13 @@ def test_a_variant_is_recognised_by_its_layout(layout: Layout) -> None:
 
 @pytest.mark.parametrize("layout", ROWS, ids=lambda layout: f"{layout.network}-{layout.name}")
 def test_a_layout_is_that_of_the_official_file(layout: Layout, shared_dir: Path) -> None:
-    path = shared_dir / "reference" / f"{layout.network}_{layout.name}.json"
-    if not path.is_file():
-        pytest.skip(f"needs {path}")
+    folder = shared_dir / "reference"
+    paths = [folder / f"{name}.json" for name in (f"{layout.network}_{layout.name}", layout.name)]
+    path = next((each for each in paths if each.is_file()), None)
+    if path is None:
+        pytest.skip(f"needs {paths[-1]}")
     official = json.loads(path.read_text())
-    assert shapes_of(layout) == {key: tuple(shape) for key, shape in official.items()}
+    assert official_shapes(layout) == {key: tuple(shape) for key, shape in official.items()}
 
 
 def test_step_counters_may_be_missing_and_the_result_can_be_written(
@@ -108,7 +120,7 @@ def test_whole_numbers_where_weights_belong_are_named(mobilenet: dict[str, Tenso
 
 @pytest.mark.parametrize("layout", ROWS, ids=lambda layout: f"{layout.network}-{layout.name}")
 def test_a_layout_states_the_licence_of_the_released_weights(layout: Layout) -> None:
-    assert layout.licence == {"rvm": "GPL-3.0"}[layout.network]
+    assert layout.licence == LICENCES[layout.network]
     assert layout.source
 
 
@@ -122,3 +134,10 @@ def test_the_nearest_resnet_is_named() -> None:
 
 def test_a_network_without_official_checkpoints_is_refused() -> None:
     assert refused("none", {}) == "none has no official checkpoint"
+
+
+def test_a_checkpoint_of_a_sibling_network_is_named() -> None:
+    fusion = layout_only(LAYOUTS["fusion"][0])
+    message = "an official checkpoint of fusion, not of {0}; import it as fusion"
+    assert refused("scribble", fusion) == message.format("scribble")
+    assert refused("trimap", fusion) == message.format("trimap")

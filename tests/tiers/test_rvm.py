@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from tiers.ladder import tier
 from tiers.networks import programs
 from tiers.networks.rvm import Rvm
-from tiers.spec import RvmShape
+from tiers.rows.rvm import RvmShape
 
-SMALL = tier("rvm", "t01").shape
+SMALL = tier("rvm", "t01").shaped(RvmShape)
 RESNET = RvmShape(backbone="resnet50", aspp=32, decoder=(24, 16, 12, 8))
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tiers.spec import FULL_DEPTH, RvmShape, TierSpec
+from tiers.rows.rvm import RvmShape
+from tiers.spec import FULL_DEPTH, TierSpec
 
 SPEC = TierSpec(
     network="rvm",

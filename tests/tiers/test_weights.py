@@ -98,13 +98,12 @@ def test_half_precision_weights_become_single(elastic: Weights) -> None:
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize(("name", "backbone"), [("t12", "resnet50"), ("t02", "mobilenet_v3_large")])
+@pytest.mark.parametrize("name", ["t12", "t02"])
 def test_a_tier_that_the_elastic_checkpoint_does_not_reach_is_refused(
-    loaded: Weights, name: str, backbone: str
+    loaded: Weights, name: str
 ) -> None:
     assert refused(name, loaded) == (
-        f"the elastic checkpoint reaches t01, t08, not {name}; "
-        f"give weights of its own architecture ({backbone})"
+        f"the elastic checkpoint reaches t01, t08, not {name}; give weights of its own architecture"
     )
 
 

@@ -10,7 +10,8 @@ import dataclasses
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tiers.blocks.elastic import ElasticConv2d
+from tiers.blocks.conv_norm import conv_norm
+from tiers.blocks.elastic import ElasticConv2d, Segments
 from tiers.blocks.global_mean import global_mean
 
 # BatchNorm of the paper's reference training: epsilon 1e-3, momentum 0.01.
@@ -55,17 +56,30 @@ class MobileNetV3Large(nn.Module):
     """Encode a frame at four strides.
 
     Input:
-        x: ``(N, 3, H, W)``, normalised RGB.
+        x: ``(N, sum(planes), H, W)``; normalised RGB, and what a network adds to it.
 
     Output:
         ``(N, C, H/s, W/s)`` for strides s = 2, 4, 8, 16; ``C = self.channels``.
+
+    Args:
+        width: Multiplier of every channel count.
+        depth: Blocks kept of each stage.
+        planes: Parts of the input channels.
+        last: Whether the 1x1 convolution to 960 channels follows the last block.
     """
 
-    def __init__(self, width: float, depth: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        width: float,
+        depth: tuple[int, ...],
+        *,
+        planes: Segments = (3,),
+        last: bool = True,
+    ) -> None:
         super().__init__()
         stem = scaled(_STEM, width)
         features: dict[str, nn.Module] = {
-            "0": _conv_norm(3, stem, 3, stride=2, activation=nn.Hardswish())
+            "0": _norm(planes, stem, 3, stride=2, activation=nn.Hardswish())
         }
         channels = stem
         seen = [0] * len(depth)
@@ -78,10 +92,12 @@ class MobileNetV3Large(nn.Module):
             features[str(position)] = _InvertedResidual(channels, row, width, residual=not widens)
             channels = scaled(row.out, width)
             taps[row.stage] = channels
-        last = scaled(_LAST, width)
-        features[str(len(_ROWS) + 1)] = _conv_norm(channels, last, 1, activation=nn.Hardswish())
+        if last:
+            widest = scaled(_LAST, width)
+            features[str(len(_ROWS) + 1)] = _norm((channels,), widest, 1, activation=nn.Hardswish())
+            channels = widest
         self.features = nn.ModuleDict(features)
-        self.channels = (taps[0], taps[1], taps[2], last)
+        self.channels = (taps[0], taps[1], taps[2], channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Run all blocks; the taps are the last feature maps of strides 2, 4, 8 and 16."""
@@ -109,10 +125,10 @@ class _InvertedResidual(nn.Module):
         activation = nn.Hardswish if row.hardswish else nn.ReLU
         layers: list[nn.Module] = []
         if row.stage > 0:
-            layers.append(_conv_norm(channels, expanded, 1, activation=activation()))
+            layers.append(_norm((channels,), expanded, 1, activation=activation()))
         layers.append(
-            _conv_norm(
-                expanded,
+            _norm(
+                (expanded,),
                 expanded,
                 row.kernel,
                 stride=row.stride,
@@ -123,7 +139,7 @@ class _InvertedResidual(nn.Module):
         )
         if row.squeezed:
             layers.append(_SqueezeExcitation(expanded, scaled(row.squeezed, width)))
-        layers.append(_conv_norm(expanded, out, 1))
+        layers.append(_norm((expanded,), out, 1))
         self.block = nn.Sequential(*layers)
         self.residual = residual
 
@@ -145,8 +161,8 @@ class _SqueezeExcitation(nn.Module):
         return x * (functional.relu6(scale + 3) * (1 / 6))
 
 
-def _conv_norm(
-    channels: int,
+def _norm(
+    planes: Segments,
     out: int,
     kernel: int,
     *,
@@ -155,8 +171,14 @@ def _conv_norm(
     groups: int = 1,
     activation: nn.Module | None = None,
 ) -> nn.Sequential:
-    convolution = ElasticConv2d(
-        (channels,), (out,), kernel, stride=stride, dilation=dilation, groups=groups
+    return conv_norm(
+        planes,
+        (out,),
+        kernel,
+        stride=stride,
+        dilation=dilation,
+        groups=groups,
+        epsilon=_EPSILON,
+        momentum=_MOMENTUM,
+        activation=activation,
     )
-    norm = nn.BatchNorm2d(out, eps=_EPSILON, momentum=_MOMENTUM)
-    return nn.Sequential(convolution, norm, *([] if activation is None else [activation]))

@@ -1,12 +1,37 @@
 """The networks by name: how each is built from a tier and which programs it exports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from torch import nn
 
-from tiers.networks import rvm
+from tiers.networks import foreground, fusion, matanyone, propagation, rvm, scribble, stfam, trimap
 from tiers.spec import TierSpec
+
+_BUILDERS: Mapping[str, Callable[[TierSpec], nn.Module]] = MappingProxyType(
+    {
+        "rvm": rvm.build,
+        "foreground": foreground.build,
+        "fusion": fusion.build,
+        "scribble": scribble.build,
+        "propagation": propagation.build,
+        "trimap": trimap.build,
+        "stfam": stfam.build,
+        "matanyone": matanyone.build,
+    }
+)
+_PROGRAMS: Mapping[str, Callable[[nn.Module, TierSpec], dict[str, nn.Module]]] = MappingProxyType(
+    {
+        "rvm": rvm.programs,
+        "foreground": foreground.programs,
+        "fusion": fusion.programs,
+        "scribble": scribble.programs,
+        "propagation": propagation.programs,
+        "trimap": trimap.programs,
+        "stfam": stfam.programs,
+        "matanyone": matanyone.programs,
+    }
+)
 
 
 def build(spec: TierSpec) -> nn.Module:
@@ -15,24 +40,9 @@ def build(spec: TierSpec) -> nn.Module:
 
 
 def programs(network: nn.Module, spec: TierSpec) -> dict[str, nn.Module]:
-    """Return the exportable programs of ``network``, by the names of ``tiers.contract``."""
+    """Return the exportable programs of ``network``, by the names of its contracts.
+
+    Raises:
+        TypeError: If ``network`` is not of ``spec``'s kind.
+    """
     return _PROGRAMS[spec.network](network, spec)
-
-
-def _build_rvm(spec: TierSpec) -> nn.Module:
-    return rvm.Rvm(spec.shape)
-
-
-def _rvm_programs(network: nn.Module, spec: TierSpec) -> dict[str, nn.Module]:
-    if not isinstance(network, rvm.Rvm):
-        msg = f"programs of rvm need an Rvm, not a {type(network).__name__}"
-        raise TypeError(msg)
-    return rvm.programs(network, spec)
-
-
-_BUILDERS: MappingProxyType[str, Callable[[TierSpec], nn.Module]] = MappingProxyType(
-    {"rvm": _build_rvm}
-)
-_PROGRAMS: MappingProxyType[str, Callable[[nn.Module, TierSpec], dict[str, nn.Module]]] = (
-    MappingProxyType({"rvm": _rvm_programs})
-)

@@ -16,7 +16,8 @@ from tiers.blocks.lraspp import LrAspp
 from tiers.blocks.mobilenet_v3 import MobileNetV3Large
 from tiers.blocks.recurrent_decoder import RecurrentDecoder
 from tiers.blocks.resnet import ResNet50
-from tiers.spec import RvmShape, TierSpec
+from tiers.rows.rvm import RvmShape
+from tiers.spec import TierSpec
 
 # Channel statistics of ImageNet, which the MobileNetV3 encoder was trained on. The official
 # ResNet-50 variant takes RGB in 0..1 as it is.
@@ -134,8 +135,20 @@ class MatteProgram(nn.Module):
         return (foreground, alpha, *states)
 
 
-def programs(network: Rvm, spec: TierSpec) -> dict[str, nn.Module]:
-    """Return the exportable programs of a tier by name."""
+def build(spec: TierSpec) -> Rvm:
+    """Return the network of a row."""
+    return Rvm(spec.shaped(RvmShape))
+
+
+def programs(network: nn.Module, spec: TierSpec) -> dict[str, nn.Module]:
+    """Return the exportable programs of a row by name.
+
+    Raises:
+        TypeError: If the network is none of these.
+    """
+    if not isinstance(network, Rvm):
+        msg = f"programs of rvm need an Rvm, not a {type(network).__name__}"
+        raise TypeError(msg)
     return {"matte": MatteProgram(network, spec.ratio)}
 
 

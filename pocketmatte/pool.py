@@ -1,4 +1,4 @@
-"""Run the jobs of a build, one after the other or several at the same time."""
+"""Run jobs one after the other, or several at the same time in processes of their own."""
 
 import concurrent.futures
 import contextlib
@@ -6,25 +6,38 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
-from export.atomic import remove_partials
-from pocketmatte.build_job import Job, Result, run_job
-from tiers.errors import ExportError
+from tiers.errors import WorkerError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
-def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[list[Result]]:
-    """Yield the results of each job as it ends.
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    at_once: int,
+    clean: Callable[[], None] = lambda: None,
+) -> Iterator[Result]:
+    """Yield ``function(job)`` of each job as it ends.
 
-    Ctrl-C ends this process and, through it, the workers; what they left half-written is removed.
-    Workers also end when this process is killed.
+    Ctrl-C ends this process and, through it, the workers. Workers also end when this process is
+    killed.
+
+    Args:
+        function: Of a module, so that a worker can import it.
+        jobs: What it is called with.
+        at_once: Processes; 1 runs everything in this one.
+        clean: Called after workers were stopped, to remove what they left half-written.
 
     Raises:
-        ExportError: If a worker dies.
+        WorkerError: If a worker dies.
     """
     if at_once == 1 or len(jobs) <= 1:
-        yield from map(run_job, jobs)
+        yield from map(function, jobs)
         return
     # spawn: a forked child of a process that has used torch's thread pool can hang
     context = multiprocessing.get_context("spawn")
@@ -33,18 +46,17 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[list[Result]]:
     )
     try:
         with _interrupts_held():  # workers inherit it: a terminal's Ctrl-C goes to all of them
-            futures = [pool.submit(run_job, job) for job in jobs]
+            futures = [pool.submit(function, job) for job in jobs]
         for future in concurrent.futures.as_completed(futures):
             yield future.result()
     except BaseException as error:
         for process in list((pool._processes or {}).values()):
             process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
-        for job in jobs:
-            remove_partials(job.out)
+        clean()
         if isinstance(error, BrokenProcessPool):
-            msg = "a build process died, most likely of too little memory; lower --jobs"
-            raise ExportError(msg) from error
+            msg = "a worker process died, most likely of too little memory; lower --jobs"
+            raise WorkerError(msg) from error
         raise
     pool.shutdown()
 

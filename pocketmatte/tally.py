@@ -1,0 +1,226 @@
+"""The running figures of one file beside PyTorch, and the judgement at the end."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pocketmatte.lockstep import Call
+from pocketmatte.matting.board import Tensors
+from pocketmatte.runtimes.protocol import FloatArray, Session
+from pocketmatte.tolerances import ALPHA_RANGE, DRIFT_FRAMES, DRIFT_WINDOW, Limits
+from tiers.contract import ProgramContract, TensorSpec
+from tiers.errors import BundleError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Parity:
+    """How far a candidate lies from the reference; plain values, ready for JSON.
+
+    Differences of a tensor whose contract sets no range are taken relative to the largest
+    magnitude that it has in the reference in that call, where that is above 1.
+
+    Attributes:
+        recipe: The recipe whose limits were applied.
+        frames: Calls compared; one a frame, but for programs that run on some frames only.
+        max_abs: Largest absolute difference of each output and state in one step from the
+            reference's own inputs, over every ``STEP_EVERY``-th call. This is what the file
+            computes; the rest is what recurrence makes of it.
+        free_max_abs: Largest absolute difference of each in the candidate's own rollout.
+        psnr_db: PSNR of each, peak 1, over all calls of its own rollout; ``None`` where not
+            one bit of value differs.
+        judged: The output that people see, if the program gives one.
+        drift: ``drift_ratio`` of that output; ``None`` below ``DRIFT_FRAMES`` calls, without such
+            an output, and where the network carries no state.
+        reference_range: Smallest and largest value of each in the reference. An output that never
+            changes there proves nothing; of the judged one it is a failure, from two calls on.
+        failures: One sentence for each limit passed, with value and limit.
+    """
+
+    recipe: str
+    frames: int
+    max_abs: Mapping[str, float]
+    free_max_abs: Mapping[str, float]
+    psnr_db: Mapping[str, float | None]
+    judged: str | None
+    drift: float | None
+    reference_range: Mapping[str, tuple[float, float]]
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every limit was kept."""
+        return not self.failures
+
+
+class Tally:
+    """Running figures of one file: a few numbers an output, one number a call.
+
+    Args:
+        contract: Of the program.
+        session: The file.
+    """
+
+    def __init__(self, contract: ProgramContract, session: Session) -> None:
+        self._session = session
+        self._tensors = contract.outputs
+        self._judged = contract.judged
+        self._names = names = [tensor.name for tensor in contract.outputs]
+        self._max_abs = dict.fromkeys(names, 0.0)
+        self._free_max_abs = dict.fromkeys(names, 0.0)
+        self._squares = dict.fromkeys(names, 0.0)
+        self._lowest = dict.fromkeys(names, math.inf)
+        self._highest = dict.fromkeys(names, -math.inf)
+        self._errors: list[float] = []
+        self._calls = 0
+        self.stopped: str | None = None
+
+    def run(self, inputs: Mapping[str, FloatArray]) -> Tensors | None:
+        """Run the file in its own rollout; ``None`` from its first failure on."""
+        if self.stopped is not None:
+            return None
+        self._calls += 1
+        return self._guarded(inputs, "")
+
+    def take(self, expected: Call, given: Call, *, step: bool) -> None:
+        """Take one call of either side.
+
+        Args:
+            expected: Of the reference.
+            given: Of the candidate, in its own rollout.
+            step: Whether to run the file on the reference's inputs as well.
+        """
+        for tensor in self._tensors:
+            name, reference = tensor.name, expected.outputs[tensor.name]
+            difference = (given.outputs[name] - reference) / _scale(tensor, reference)
+            squares = float(np.square(difference, dtype=np.float64).sum())
+            self._squares[name] += squares
+            self._free_max_abs[name] = max(self._free_max_abs[name], _largest(difference))
+            self._lowest[name] = min(self._lowest[name], float(reference.min()))
+            self._highest[name] = max(self._highest[name], float(reference.max()))
+            if name == self._judged:
+                self._errors.append(math.sqrt(squares / math.prod(tensor.shape)))
+        if step and (outputs := self._guarded(expected.inputs, " from PyTorch's inputs")):
+            for tensor in self._tensors:
+                name, reference = tensor.name, expected.outputs[tensor.name]
+                difference = (outputs[name] - reference) / _scale(tensor, reference)
+                self._max_abs[name] = max(self._max_abs[name], _largest(difference))
+
+    def parity(self, recipe: str, held_to: Limits, *, recurrent: bool) -> Parity:
+        """Judge what was taken.
+
+        Args:
+            recipe: Name of the recipe.
+            held_to: Its limits.
+            recurrent: Whether the network carries state, so that errors may grow.
+        """
+        if self.stopped is not None:
+            return Parity(
+                recipe=recipe,
+                frames=self._calls,
+                max_abs={},
+                free_max_abs={},
+                psnr_db={},
+                judged=self._judged,
+                drift=None,
+                reference_range={},
+                failures=(self.stopped,),
+            )
+        psnr_db = {
+            tensor.name: _psnr_db(
+                self._squares[tensor.name] / (math.prod(tensor.shape) * self._calls)
+            )
+            for tensor in self._tensors
+        }
+        drift = drift_ratio(self._errors, held_to.drift_floor) if recurrent else None
+        spans = {name: (self._lowest[name], self._highest[name]) for name in self._names}
+        failures = [
+            *self._constant(spans),
+            *self._passed_limits(psnr_db, held_to),
+            *self._drifted(drift, held_to),
+        ]
+        return Parity(
+            recipe=recipe,
+            frames=self._calls,
+            max_abs=dict(self._max_abs),
+            free_max_abs=dict(self._free_max_abs),
+            psnr_db=psnr_db,
+            judged=self._judged,
+            drift=drift,
+            reference_range=spans,
+            failures=tuple(failures),
+        )
+
+    def _guarded(self, inputs: Mapping[str, FloatArray], where: str) -> Tensors | None:
+        try:
+            outputs = self._session.run(inputs)
+        except BundleError as error:
+            self.stopped = f"{error}, in call {self._calls}{where}"
+            return None
+        if bad := not_finite(outputs):
+            self.stopped = f"{bad} holds NaN or infinity in call {self._calls}{where}"
+            return None
+        return outputs
+
+    def _constant(self, spans: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+        if self._judged is None or self._calls < 2:
+            return
+        low, high = spans[self._judged]
+        if high - low < ALPHA_RANGE:
+            found = f"{self._judged} spans {high - low:.2g} in PyTorch"
+            yield f"{found}; at least {ALPHA_RANGE:.2g} is needed to prove anything"
+
+    def _passed_limits(self, psnr_db: Mapping[str, float | None], held_to: Limits) -> Iterator[str]:
+        for name, largest in self._max_abs.items():
+            if held_to.max_abs is not None and largest > held_to.max_abs:
+                yield f"max abs of {name} is {largest:.1e}; the limit is {held_to.max_abs:.1e}"
+            psnr = psnr_db[name]
+            judged = held_to.psnr_of == "all" or self._judged in (None, name)
+            if judged and psnr is not None and psnr < held_to.psnr_db:
+                yield f"PSNR of {name} is {psnr:.1f} dB; the limit is {held_to.psnr_db:.1f} dB"
+
+    def _drifted(self, drift: float | None, held_to: Limits) -> Iterator[str]:
+        if drift is not None and drift > held_to.drift_ratio:
+            limit = f"the limit is {held_to.drift_ratio:.1f}"
+            yield f"{self._judged} drifts by a factor of {drift:.1f}; {limit}"
+
+
+def drift_ratio(errors: Sequence[float], floor: float) -> float | None:
+    """Return how much larger the error is at the end of a recurrent sequence than at its start.
+
+    ``mean(last n) / max(mean(first n), floor)`` of the RMS errors, frame by frame, with ``n``
+    = ``DRIFT_WINDOW``. The sequence should end on what it began with, so that the content, which
+    moves the error by a factor of ten, is the same at either end.
+
+    Args:
+        errors: RMS error of each frame.
+        floor: Error that counts as rounding noise; see ``tolerances.Limits``.
+
+    Returns:
+        The ratio, or ``None`` below ``DRIFT_FRAMES`` frames.
+    """
+    if len(errors) < DRIFT_FRAMES:
+        return None
+    start = math.fsum(errors[:DRIFT_WINDOW]) / DRIFT_WINDOW
+    end = math.fsum(errors[-DRIFT_WINDOW:]) / DRIFT_WINDOW
+    return end / max(start, floor)
+
+
+def not_finite(outputs: Mapping[str, FloatArray]) -> str | None:
+    """Return the name of the first tensor that holds NaN or infinity, or ``None``."""
+    return next((name for name, array in outputs.items() if not np.isfinite(array).all()), None)
+
+
+def _scale(tensor: TensorSpec, reference: FloatArray) -> np.float32:
+    if tensor.low is not None and tensor.high is not None:
+        return np.float32(1)
+    return np.float32(max(1.0, _largest(reference)))
+
+
+def _largest(array: FloatArray) -> float:
+    return float(np.abs(array).max())
+
+
+def _psnr_db(mse: float) -> float | None:
+    return -10 * math.log10(mse) if mse else None

@@ -1,0 +1,104 @@
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pocketmatte.segmentation_metrics import iou, mean_iou, pooled_iou
+
+Mask = npt.NDArray[np.float32]
+
+
+def mask(*rows: str) -> Mask:
+    """Draw a mask: ``#`` is 1, ``+`` is 0.5, ``.`` is 0."""
+    values = {"#": 1.0, "+": 0.5, ".": 0.0}
+    return np.array([[values[sign] for sign in row] for row in rows], dtype=np.float32)
+
+
+FULL = mask("####", "####")
+EMPTY = mask("....", "....")
+LEFT = mask("##..", "##..")
+
+
+def test_equal_masks_overlap_wholly() -> None:
+    assert iou(LEFT, LEFT) == 1
+
+
+def test_masks_beside_each_other_do_not_overlap() -> None:
+    assert iou(LEFT, 1 - LEFT) == 0
+
+
+@pytest.mark.parametrize(
+    ("pred", "true", "expected"),
+    [
+        (LEFT, FULL, 4 / 8),  # half of the subject
+        (FULL, LEFT, 4 / 8),  # twice the subject
+        (mask(".##.", ".##."), LEFT, 2 / 6),  # moved by one of two columns
+        (mask("#...", "...."), mask("##..", "#..."), 1 / 3),
+        (EMPTY, LEFT, 0),  # a subject missed
+        (LEFT, EMPTY, 0),  # a subject where there is none
+    ],
+)
+def test_overlap_is_what_both_have_over_what_either_has(
+    pred: Mask, true: Mask, expected: float
+) -> None:
+    assert iou(pred, true) == pytest.approx(expected, abs=1e-12)
+
+
+def test_two_masks_without_foreground_agree() -> None:
+    assert iou(EMPTY, EMPTY) == 1
+    assert pooled_iou([(EMPTY, EMPTY)]) == 1
+
+
+def test_a_soft_value_counts_from_the_threshold_on() -> None:
+    soft = mask("#+..", "#+..")
+    assert iou(soft, LEFT) == 1
+    assert iou(soft, LEFT, threshold=0.51) == 0.5  # the column of 0.5 is background now
+    assert iou(soft, mask("#...", "#...")) == 0.5
+
+
+def test_a_truth_of_booleans_is_a_mask() -> None:
+    assert iou(mask("##..", "...."), LEFT.astype(bool)) == 0.5
+
+
+def test_the_mean_counts_pictures_and_the_pool_counts_pixels() -> None:
+    small = (mask("#."), mask("##"))  # 1 of 2
+    large = (FULL, FULL)  # 8 of 8
+    assert mean_iou([small, large]) == pytest.approx((1 / 2 + 1) / 2, abs=1e-12)
+    assert pooled_iou([small, large]) == pytest.approx((1 + 8) / (2 + 8), abs=1e-12)
+
+
+def test_pictures_may_come_one_by_one() -> None:
+    assert mean_iou((LEFT, true) for true in (LEFT, FULL)) == 0.75
+
+
+@pytest.mark.parametrize("metric", [mean_iou, pooled_iou])
+def test_the_threshold_reaches_every_picture(metric: Callable[..., float]) -> None:
+    pairs = [(mask("#+"), mask("##")), (mask("+#"), mask("##"))]
+    assert metric(pairs) == 1
+    assert metric(pairs, threshold=0.6) == 0.5
+
+
+@pytest.mark.parametrize("metric", [mean_iou, pooled_iou])
+def test_no_picture_at_all_is_refused(metric: Callable[..., float]) -> None:
+    with pytest.raises(ValueError, match=r"^there is no pair of masks; a mean needs at least one$"):
+        metric([])
+
+
+@pytest.mark.parametrize(
+    ("pred", "true", "threshold", "message"),
+    [
+        (LEFT, LEFT[:1], 0.5, r"^the shapes differ: \(2, 4\) and \(1, 4\); resize"),
+        (LEFT, LEFT, 0.0, r"^threshold is 0\.0; it must lie in \(0, 1\]"),
+        (LEFT, LEFT, 1.5, r"^threshold is 1\.5; it must lie in \(0, 1\]"),
+        (LEFT * 255, LEFT, 0.5, r"^pred is in 0\.0\.\.255\.0; a mask has pixels"),
+        (LEFT, LEFT - 1, 0.5, r"^true is in -1\.0\.\.0\.0; a mask has pixels"),
+        (LEFT, LEFT * np.nan, 0.5, r"^true is in nan\.\.nan; a mask has pixels"),
+        (LEFT[:0], LEFT[:0], 0.5, r"^pred is empty; a mask has pixels"),
+    ],
+)
+def test_what_are_no_masks_is_refused(
+    pred: Mask, true: Mask, threshold: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        iou(pred, true, threshold)
