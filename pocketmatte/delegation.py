@@ -1,8 +1,13 @@
 """How many parts XNNPACK may run of each program, and which operators may stay outside."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
+
+from tiers.rows.matanyone import MatAnyoneShape
+from tiers.rows.propagation import PropagationShape
+from tiers.rows.stfam import StfamShape
+from tiers.spec import TierSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,37 +23,52 @@ class Lowering:
     outside: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-# Of every network, by program. As few as its mathematics allows: a program that is not named here
-# must be one delegate with nothing outside.
 _WHOLE = Lowering()
-_LOWERINGS: Mapping[tuple[str, str], Lowering] = MappingProxyType(
+_TOP_K = Lowering(delegates=2, outside={"aten::topk": 1})
+
+
+def _propagation_read(spec: TierSpec) -> Lowering:
+    return _TOP_K if spec.shaped(PropagationShape).top_k else _WHOLE
+
+
+def _matanyone_read(spec: TierSpec) -> Lowering:
+    return _TOP_K if spec.shaped(MatAnyoneShape).official else _WHOLE
+
+
+def _stfam_matte(spec: TierSpec) -> Lowering:
+    samplings = spec.shaped(StfamShape).aligned  # one a level that looks back
+    return Lowering(delegates=2, outside={"aten::grid_sampler_2d": samplings})
+
+
+# As few as the mathematics of the row allows. A program that is not named here must be one delegate
+# with nothing outside.
+_LOWERINGS: Mapping[tuple[str, str], Callable[[TierSpec], Lowering]] = MappingProxyType(
     {
-        # the official read takes the k best memory positions; XNNPACK has no top-k
-        ("matanyone", "read"): Lowering(delegates=2, outside={"aten::topk": 1}),
-        ("propagation", "read"): Lowering(delegates=2, outside={"aten::topk": 1}),
-        # one sampling a level with alignment, at most three; XNNPACK has no grid sampling
-        ("stfam", "matte"): Lowering(delegates=2, outside={"aten::grid_sampler_2d": 3}),
+        ("propagation", "read"): _propagation_read,
+        ("matanyone", "read"): _matanyone_read,
+        ("stfam", "matte"): _stfam_matte,
     }
 )
 
 
-def lowering(network: str, program: str) -> Lowering:
-    """Return what a program may be broken up into."""
-    return _LOWERINGS.get((network, program), _WHOLE)
+def lowering(spec: TierSpec, program: str) -> Lowering:
+    """Return what a program of a row may be broken up into."""
+    allowed = _LOWERINGS.get((spec.network, program))
+    return _WHOLE if allowed is None else allowed(spec)
 
 
-def broken_up(network: str, program: str, notes: Mapping[str, object]) -> Iterator[str]:
+def broken_up(spec: TierSpec, program: str, notes: Mapping[str, object]) -> Iterator[str]:
     """Say in what an ExecuTorch file consists of more parts than its program may.
 
     Args:
-        network: Name of the network.
+        spec: The row.
         program: Name of the program.
         notes: The manifest's, of the file: ``delegates`` and ``outside``.
 
     Yields:
         One line for each limit passed.
     """
-    allowed = lowering(network, program)
+    allowed = lowering(spec, program)
     delegates, outside = notes.get("delegates"), notes.get("outside")
     if not isinstance(delegates, int) or not isinstance(outside, Mapping):
         yield f"the manifest notes {delegates} delegates, outside them {outside}; build it again"

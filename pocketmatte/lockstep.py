@@ -50,12 +50,16 @@ def in_lockstep(players: Sequence[Player]) -> Iterator[list[tuple[Call, ...]]]:
     """Advance every player frame by frame; yield each frame's calls, equal ones side by side.
 
     Raises:
-        ValueError: If two players call different programs: control flow may not look at values.
+        ValueError: If two players call different programs, or one ends before another: control
+            flow may not look at values.
     """
     while True:
         advanced = [player.advance() for player in players]  # all of them, before any is asked
-        if not all(advanced):
+        if not any(advanced):
             return
+        if not all(advanced):
+            msg = f"{advanced.count(False)} of {len(advanced)} players ended before the others"
+            raise ValueError(msg)
         rows = list(zip(*(player.calls for player in players), strict=True))
         for row in rows:
             if len({call.program for call in row}) != 1:

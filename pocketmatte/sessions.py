@@ -9,10 +9,10 @@ import torch
 from export.manifest import Artifact, read_manifest
 from export.manifest import Weights as WeightsEntry
 from pocketmatte.bundle import is_untrained, weights_entry
+from pocketmatte.groups import open_session
 from pocketmatte.integrity import fault
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.torch_eager import TorchSession
-from pocketmatte.verify import open_session
 from tiers.contract_table import contracts
 from tiers.errors import BundleError, CheckpointError, UsageError
 from tiers.networks import programs

@@ -9,11 +9,11 @@ from typing import Any
 from export.artifact import inside
 from export.manifest import Manifest
 from pocketmatte.bench import Latency, interleaved, ratios, timed_load
+from pocketmatte.groups import Group, groups, runnable, runtime_of
 from pocketmatte.integrity import fault
 from pocketmatte.lockstep import Player, run_of
 from pocketmatte.matting.board import Tensors
 from pocketmatte.runtimes.protocol import Session
-from pocketmatte.verify import Group, groups, runnable, runtime_of
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError
 

@@ -26,9 +26,10 @@ class Limits:
         psnr_of: What is held to ``psnr_db``: all outputs and states, or the judged output alone
             (of a program that has none, all again).
         max_abs: Largest absolute difference of any element of any output or state in one step
-            from the reference's states, ``None`` where the recipe sets none.
+            from the reference's inputs, relative to the tensor's size where it has no range (see
+            ``tally.Parity``); ``None`` where the recipe sets none.
         drift_ratio: Largest error of alpha at the end over that at the start; see
-            ``parity.drift_ratio``.
+            ``tally.drift_ratio``.
         drift_floor: RMS error of alpha below which the start counts as this much, so that
             rounding noise divided by rounding noise is no drift.
     """

@@ -2,8 +2,7 @@
 
 import contextlib
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,27 +10,17 @@ from export.artifact import inside
 from export.manifest import Artifact, Manifest
 from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
-from export.targets import target
-from pocketmatte.bundle import bundle_weights, read_bundle, weights_entry
+from pocketmatte.bundle import read_bundle
 from pocketmatte.delegation import broken_up
+from pocketmatte.groups import Group, open_group, open_session, runnable, same_tier
 from pocketmatte.integrity import fault
-from pocketmatte.matting import ROLLOUTS
-from pocketmatte.matting.board import Moment, Run, Scene, Tensors
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.pool import run_jobs
-from pocketmatte.runtimes.protocol import Runtime, Session
-from pocketmatte.runtimes.table import runtime
-from pocketmatte.runtimes.torch_eager import TorchSession
-from pocketmatte.scene import standard_scene
+from pocketmatte.runtimes.protocol import Session
 from pocketmatte.tally import Parity
-from pocketmatte.tolerances import STATELESS_FRAMES
 from tiers.contract import ProgramContract
-from tiers.contract_table import contracts
 from tiers.errors import BundleError, PocketMatteError
 from tiers.ladder import tier as tier_of
-from tiers.networks import programs
-from tiers.spec import TierSpec
-from tiers.weights import network_of
 
 _IMAGES = "coreml-image"
 _OF_IMAGES = (
@@ -59,37 +48,6 @@ class Verdict:
     status: Literal["proven", "checked", "failed"]
     reasons: tuple[str, ...] = ()
     parity: Parity | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
-    """The artifacts of one tier made from one set of weights, and what they are compared with.
-
-    Attributes:
-        spec: The tier, oriented.
-        contracts: Of all programs of its network.
-        reference: PyTorch eager, by program.
-        artifacts: Of any program, format and recipe.
-    """
-
-    spec: TierSpec
-    contracts: tuple[ProgramContract, ...]
-    reference: Mapping[str, TorchSession]
-    artifacts: tuple[Artifact, ...]
-
-    def contract(self, artifact: Artifact) -> ProgramContract:
-        """Return the contract of one of the artifacts."""
-        return next(each for each in self.contracts if each.name == artifact.program)
-
-    def scene(self, frames: int) -> Iterator[Moment]:
-        """Yield the standard scene, cut to a few frames for a network that carries no state."""
-        recurrent = any(contract.states for contract in self.contracts)
-        count = frames if recurrent else min(frames, STATELESS_FRAMES)
-        return standard_scene(self.spec, count)
-
-    def play(self, run: Run, scene: Scene) -> Iterator[Tensors]:
-        """Play the network over a scene."""
-        return ROLLOUTS[self.spec.network](self.spec, run, scene)
 
 
 def verify(
@@ -121,7 +79,7 @@ def verify(
     whole = [entry for entry in manifest.artifacts if not broken[entry.path]]
     tiers = [
         Tier(root=root, manifest=manifest, artifacts=tuple(same), frames=frames, threads=threads)
-        for same in _same_tier(whole)
+        for same in same_tier(whole)
     ]
     for verdicts in run_jobs(judge, tiers, jobs):
         on_tier(verdicts[0].path)
@@ -151,59 +109,9 @@ def judge(tier: Tier) -> list[Verdict]:
     """Judge the artifacts of one tier; what keeps them from being judged fails them all."""
     try:
         group = open_group(tier.root, tier.manifest, tier.artifacts, tier.threads)
+        return list(_judge(tier.root, group, tier.frames, tier.threads))
     except PocketMatteError as error:
         return [_failed(entry, str(error)) for entry in tier.artifacts]
-    return list(_judge(tier.root, group, tier.frames, tier.threads))
-
-
-def groups(root: Path, manifest: Manifest, threads: int) -> Iterator[Group]:
-    """Yield the bundle's artifacts by tier, with the PyTorch programs beside them."""
-    for same in _same_tier(manifest.artifacts):
-        yield open_group(root, manifest, same, threads)
-
-
-def open_group(
-    root: Path, manifest: Manifest, artifacts: Sequence[Artifact], threads: int
-) -> Group:
-    """Build the PyTorch programs that ``artifacts``, found without fault, were exported from.
-
-    Raises:
-        BundleError: If the weights are missing.
-        CheckpointError: If the weights are corrupt.
-    """
-    first = artifacts[0]
-    spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
-    entry = weights_entry(root, manifest, first)
-    network = network_of(spec, bundle_weights(root, entry, spec))
-    own = programs(network, spec)
-    described = contracts(spec)
-    return Group(
-        spec=spec,
-        contracts=described,
-        reference={each.name: TorchSession(own[each.name], each, threads) for each in described},
-        artifacts=tuple(artifacts),
-    )
-
-
-def runnable(artifact: Artifact) -> str | None:
-    """Return why this machine cannot run the artifact, or ``None`` if it can."""
-    return runtime_of(artifact).unavailable()
-
-
-def runtime_of(artifact: Artifact) -> Runtime:
-    """Return the runtime of the artifact's format."""
-    return runtime(target(artifact.format).runtime)
-
-
-def open_session(
-    root: Path, artifact: Artifact, contract: ProgramContract, threads: int
-) -> Session:
-    """Load one artifact in the runtime of its format.
-
-    Raises:
-        BundleError: If the runtime refuses the file.
-    """
-    return runtime_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
 
 
 def _judge(root: Path, group: Group, frames: int, threads: int) -> Iterator[Verdict]:
@@ -229,14 +137,14 @@ def _judge(root: Path, group: Group, frames: int, threads: int) -> Iterator[Verd
     for entry in group.artifacts:
         parity = parities.get(entry.path)
         failures = (*reasons[entry.path], *(parity.failures if parity else ()))
-        missing = _not_run(entry)
+        missing = _not_run(entry) or f"{frames} frame(s) never call it; take more --frames"
         status: Literal["proven", "checked", "failed"] = "proven" if parity else "checked"
         yield Verdict(
             path=entry.path,
             sha256=entry.sha256,
             size_bytes=entry.size_bytes,
             status="failed" if failures else status,
-            reasons=failures or ((missing,) if missing and not parity else ()),
+            reasons=failures or (() if parity else (missing,)),
             parity=parity,
         )
 
@@ -264,6 +172,7 @@ def _parities(group: Group, sessions: Mapping[str, Session], frames: int) -> dic
         entry.path: found[name][program]
         for name, files in together.items()
         for program, entry in files.items()
+        if program in found[name]
     }
 
 
@@ -275,7 +184,8 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
         except BundleError as error:
             reasons.append(str(error))
     if entry.format == "executorch":
-        reasons += broken_up(entry.network, entry.program, entry.notes)
+        spec = tier_of(entry.network, entry.tier)
+        reasons += broken_up(spec, entry.program, entry.notes)
     return tuple(reasons)
 
 
@@ -288,14 +198,6 @@ def _precision(entry: Artifact, session: Session) -> str | None:
     if held is None or held == expected:  # a Core ML package says it in its structure
         return None
     return f"it takes and gives {held}; {entry.recipe} is {expected}: delete it and build again"
-
-
-def _same_tier(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
-    def key(entry: Artifact) -> tuple[str, ...]:
-        return (entry.network, entry.tier, entry.frame.orientation, entry.weights_digest)
-
-    for _, same in itertools.groupby(sorted(artifacts, key=key), key):
-        yield list(same)
 
 
 def _failed(entry: Artifact, reason: str) -> Verdict:

@@ -40,7 +40,7 @@ def _candidate(
         captured = capture(network, spec, contract.name, recipe(recipe_name))
         notes = form.export(captured, path, {})
         if form.name == "executorch":
-            assert list(broken_up(spec.network, contract.name, notes)) == []
+            assert list(broken_up(spec, contract.name, notes)) == []
         sessions[contract.name] = runtime(form.runtime).load(path, contract, threads=1)
     return Candidate(recipe=recipe_name, sessions=sessions)
 

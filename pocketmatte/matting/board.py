@@ -1,6 +1,7 @@
 """The tensors of one network by name, and the programs that read and write them."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -8,10 +9,13 @@ import numpy as np
 
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract_table import contracts
+from tiers.errors import UsageError
 from tiers.spec import TierSpec
 
 Tensors: TypeAlias = dict[str, FloatArray]
 Run: TypeAlias = Callable[[str, Mapping[str, FloatArray]], Tensors]  # program, inputs -> outputs
+
+_ROUNDING = 1e-3  # that a resized picture may leave its range by
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +48,11 @@ class Board:
 
     def __init__(self, spec: TierSpec, run: Run) -> None:
         self._contracts = {contract.name: contract for contract in contracts(spec)}
+        self._inputs = {
+            tensor.name: tensor
+            for contract in self._contracts.values()
+            for tensor in contract.inputs
+        }
         self._run = run
         self._tensors: Tensors = {}
         self.reset()
@@ -58,8 +67,32 @@ class Board:
                 self._tensors[pair.input] = np.full(shape, pair.reset, dtype=np.float32)
 
     def put(self, **tensors: FloatArray) -> None:
-        """Lay down what the caller gives: a frame, masks, the slot to write."""
+        """Lay down what the caller gives: a frame, masks, the slot to write.
+
+        Raises:
+            UsageError: If a tensor has another shape than its contract says, leaves its range, or
+                holds a value that is not finite.
+        """
+        for name, array in tensors.items():
+            self._check(name, array)
         self._tensors.update(tensors)
+
+    def _check(self, name: str, array: FloatArray) -> None:
+        tensor = self._inputs.get(name)
+        if tensor is None:
+            return
+        if array.shape != tensor.shape:
+            msg = f"{name} is {array.shape}; the tier takes {tensor.shape}"
+            raise UsageError(msg)
+        lowest, highest = float(array.min()), float(array.max())
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
+            msg = f"{name} holds NaN or infinity; give finite values"
+            raise UsageError(msg)
+        low = -math.inf if tensor.low is None else tensor.low
+        high = math.inf if tensor.high is None else tensor.high
+        if lowest < low - _ROUNDING or highest > high + _ROUNDING:
+            msg = f"{name} ranges over {lowest:g}..{highest:g}; it lies in {low:g}..{high:g}"
+            raise UsageError(msg)
 
     def __getitem__(self, name: str) -> FloatArray:
         return self._tensors[name]

@@ -77,8 +77,8 @@ class MatAnyoneMatter:
         if not both.any():
             msg = "no object to matte: every mask of the first frame is empty; mark one"
             raise UsageError(msg)
+        self._objects = 0  # until the first frame is memorised
         self._board.reset()
-        self._objects = masks.shape[0]
         self._frames = 0
         self._board.put(frame=frame, alphas=both, present=_present(both))
         self._board.call("encode")
@@ -86,6 +86,7 @@ class MatAnyoneMatter:
         for round_ in range(1, self._warm_up + 1):
             alphas = self._board.call("read")["alphas"]
             self._memorise(slot=0 if round_ == self._warm_up else None)
+        self._objects = masks.shape[0]
         return alphas[: self._objects]
 
     def step(self, frame: FloatArray) -> FloatArray:

@@ -57,12 +57,13 @@ class Propagator:
         if not both.any():
             msg = "no object to propagate: every mask of the first frame is empty; mark one"
             raise UsageError(msg)
+        self._objects = 0  # until the first frame is memorised
         self._board.reset()
-        self._objects = masks.shape[0]
         self._frames = self._remembered = 0
         self._board.put(present=_present(both))
         self._encode(frame)
         self._memorise(both, slot=0)
+        self._objects = masks.shape[0]
 
     def step(self, frame: FloatArray) -> FloatArray:
         """Find the objects in the next frame.
@@ -103,10 +104,10 @@ class Propagator:
         if masks.shape[0] < self._objects:
             msg = f"{masks.shape[0]} masks were given; {self._objects} objects need one each"
             raise UsageError(msg)
-        self._objects = masks.shape[0]
-        self._board.put(present=np.maximum(self._board["present"], _present(both)))
         self._encode(frame)
+        self._board.put(present=np.maximum(self._board["present"], _present(both)))
         self._memorise(both, slot=self._next_slot())
+        self._objects = masks.shape[0]
 
     def _encode(self, frame: FloatArray) -> None:
         self._board.put(frame=frame)

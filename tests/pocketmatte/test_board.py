@@ -6,6 +6,7 @@ import pytest
 from pocketmatte.matting.board import Board, Tensors
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract_table import contracts
+from tiers.errors import UsageError
 from tiers.ladder import tier
 
 SPEC = tier("rvm", "t01")
@@ -48,5 +49,21 @@ def test_a_reset_forgets_states_and_frames() -> None:
     board.call("matte")
     board.reset()
     assert not board["r1"].any()
+    with pytest.raises(ValueError, match=r"^matte needs frame, which nothing gave yet$"):
+        board.call("matte")
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (FRAME[..., 1:], r"^frame is \(1, 3, 288, 511\); the tier takes \(1, 3, 288, 512\)$"),
+        (FRAME + np.float32(np.nan), "^frame holds NaN or infinity; give finite values$"),
+        (FRAME + np.float32(255), r"^frame ranges over 255\.\.255; it lies in 0\.\.1$"),
+    ],
+)
+def test_what_no_program_takes_is_refused_and_not_kept(frame: FloatArray, message: str) -> None:
+    board = Board(SPEC, one_more)
+    with pytest.raises(UsageError, match=message):
+        board.put(frame=frame)
     with pytest.raises(ValueError, match=r"^matte needs frame, which nothing gave yet$"):
         board.call("matte")

@@ -52,3 +52,9 @@ def test_players_that_call_more_often_than_others_are_refused() -> None:
     players = [Player(added(1), play([["a"]])), Player(added(1), play([["a", "a"]]))]
     with pytest.raises(ValueError, match="argument 2 is longer"):
         list(in_lockstep(players))
+
+
+def test_a_player_that_ends_early_is_refused() -> None:
+    players = [Player(added(1), play([["a"], ["a"]])), Player(added(1), play([["a"]]))]
+    with pytest.raises(ValueError, match="1 of 2 players ended before the others"):
+        list(in_lockstep(players))

@@ -186,6 +186,15 @@ def test_nothing_is_found_before_something_was_memorised(recorder: Recorder) -> 
         propagator.interact(FRAME, MASK)
 
 
+def test_a_start_that_failed_is_no_start(recorder: Recorder) -> None:
+    propagator = Propagator(SPEC, recorder)
+    propagator.start(FRAME, MASK)
+    with pytest.raises(UsageError, match=r"^frame holds NaN or infinity; give finite values$"):
+        propagator.start(FRAME * np.float32(np.nan), MASK)
+    with pytest.raises(UsageError, match=r"^nothing was memorised yet; call start"):
+        propagator.step(FRAME)
+
+
 def test_a_step_of_another_size_is_refused(recorder: Recorder) -> None:
     propagator = Propagator(SPEC, recorder)
     propagator.start(FRAME, MASK)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+import pocketmatte.verify
 from pocketmatte.cli import run
 from tiers.contract_table import PROGRAMS
+from tiers.errors import CheckpointError
 
 NETWORK = "trimap"
 PATHS = [
@@ -90,3 +92,31 @@ def test_one_program_is_exported_to_one_file(cli: Callable[..., Any], tmp_path: 
     words = ("export", NETWORK, "--tier", "t01", "--program", "propagate", "--out", out)
     assert cli(*words).code == 0
     assert out.is_file()
+
+
+def test_a_program_that_so_few_frames_never_call_is_not_called_proven(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "propagation"
+    part = ("--tier", "t01", "--format", "onnx", "--recipe", "fp32", "--out", out)
+    assert cli("build", "--network", "propagation", *part).code == 0
+    said = cli("verify", out, "--frames", 1, "--json")
+    found = {each["path"]: each for each in said.json()["artifacts"]}
+    read = found["propagation/t01/read-fp32.onnx"]
+    assert read["status"] == "checked"
+    assert read["reasons"] == ["1 frame(s) never call it; take more --frames"]
+    assert found["propagation/t01/encode_key-fp32.onnx"]["status"] == "proven"
+
+
+def test_what_keeps_a_tier_from_being_judged_fails_its_files_and_no_more(
+    cli: Callable[..., Any], bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        msg = "PyTorch gives NaN"
+        raise CheckpointError(msg)
+
+    monkeypatch.setattr(pocketmatte.verify, "compare_all", refuse)
+    said = cli("verify", bundle, *FEW, "--json")
+    assert said.code == 1
+    assert statuses(said) == dict.fromkeys(sorted(PATHS), "failed")
+    assert {" ".join(each["reasons"]) for each in said.json()["artifacts"]} == {"PyTorch gives NaN"}

@@ -1,0 +1,115 @@
+"""The files of one tier of a bundle, with the PyTorch programs they were made from."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from export.artifact import inside
+from export.manifest import Artifact, Manifest
+from export.targets import target
+from pocketmatte.bundle import bundle_weights, weights_entry
+from pocketmatte.matting import ROLLOUTS
+from pocketmatte.matting.board import Moment, Run, Scene, Tensors
+from pocketmatte.runtimes.protocol import Runtime, Session
+from pocketmatte.runtimes.table import runtime
+from pocketmatte.runtimes.torch_eager import TorchSession
+from pocketmatte.scene import standard_scene
+from pocketmatte.tolerances import STATELESS_FRAMES
+from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
+from tiers.ladder import tier as tier_of
+from tiers.networks import programs
+from tiers.spec import TierSpec
+from tiers.weights import network_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The artifacts of one tier made from one set of weights, and what they are compared with.
+
+    Attributes:
+        spec: The tier, oriented.
+        contracts: Of all programs of its network.
+        reference: PyTorch eager, by program.
+        artifacts: Of any program, format and recipe.
+    """
+
+    spec: TierSpec
+    contracts: tuple[ProgramContract, ...]
+    reference: Mapping[str, TorchSession]
+    artifacts: tuple[Artifact, ...]
+
+    def contract(self, artifact: Artifact) -> ProgramContract:
+        """Return the contract of one of the artifacts."""
+        return next(each for each in self.contracts if each.name == artifact.program)
+
+    def scene(self, frames: int) -> Iterator[Moment]:
+        """Yield the standard scene, cut to a few frames for a network that carries no state."""
+        recurrent = any(contract.states for contract in self.contracts)
+        count = frames if recurrent else min(frames, STATELESS_FRAMES)
+        return standard_scene(self.spec, count)
+
+    def play(self, run: Run, scene: Scene) -> Iterator[Tensors]:
+        """Play the network over a scene."""
+        return ROLLOUTS[self.spec.network](self.spec, run, scene)
+
+
+def groups(root: Path, manifest: Manifest, threads: int) -> Iterator[Group]:
+    """Yield the bundle's artifacts by tier, with the PyTorch programs beside them."""
+    for same in same_tier(manifest.artifacts):
+        yield open_group(root, manifest, same, threads)
+
+
+def open_group(
+    root: Path, manifest: Manifest, artifacts: Sequence[Artifact], threads: int
+) -> Group:
+    """Build the PyTorch programs that ``artifacts``, found without fault, were exported from.
+
+    Raises:
+        BundleError: If the weights are missing.
+        CheckpointError: If the weights are corrupt.
+    """
+    first = artifacts[0]
+    spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
+    entry = weights_entry(root, manifest, first)
+    network = network_of(spec, bundle_weights(root, entry, spec))
+    own = programs(network, spec)
+    described = contracts(spec)
+    return Group(
+        spec=spec,
+        contracts=described,
+        reference={each.name: TorchSession(own[each.name], each, threads) for each in described},
+        artifacts=tuple(artifacts),
+    )
+
+
+def runnable(artifact: Artifact) -> str | None:
+    """Return why this machine cannot run the artifact, or ``None`` if it can."""
+    return runtime_of(artifact).unavailable()
+
+
+def runtime_of(artifact: Artifact) -> Runtime:
+    """Return the runtime of the artifact's format."""
+    return runtime(target(artifact.format).runtime)
+
+
+def open_session(
+    root: Path, artifact: Artifact, contract: ProgramContract, threads: int
+) -> Session:
+    """Load one artifact in the runtime of its format.
+
+    Raises:
+        BundleError: If the runtime refuses the file.
+    """
+    return runtime_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
+
+
+def same_tier(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:
+    """Yield the artifacts of each tier, orientation and set of weights."""
+
+    def key(entry: Artifact) -> tuple[str, ...]:
+        return (entry.network, entry.tier, entry.frame.orientation, entry.weights_digest)
+
+    for _, same in itertools.groupby(sorted(artifacts, key=key), key):
+        yield list(same)
