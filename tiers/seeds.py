@@ -13,10 +13,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from tiers.contract import TensorSpec
 from tiers.contract_table import contracts
+from tiers.example_inputs import drawn
 from tiers.networks import build, programs
 from tiers.spec import TierSpec
 
@@ -24,30 +23,28 @@ _SEED = 20210711  # any number would do, a fixed one makes builds repeat
 # Standard deviation that outputs of convolutions are brought near. With 1 the softmax and the gates
 # of seeded networks amplify the rounding of half precision beyond its limits.
 SPREAD = 0.7
-_OCTAVES = 7  # of the pictures that the network is measured with; the coarsest is strongest
-_CONTRAST = 0.6  # their standard deviation before it is cut to the range: no scene has more
 
 
 def seeded(spec: TierSpec) -> nn.Module:
     """Return the network of ``spec`` with seeded weights, of which every program's signal is alive.
 
-    Each convolution that a program runs is scaled to an output of ``SPREAD``, within
-    a root of two: scales are powers of two, which round nothing and so come out the same however
-    the spread was added up, unless it lies exactly between two of them. Both orientations of a row
-    have the same weights.
+    Each convolution that a program runs is scaled to an output of ``SPREAD``, within a root of two:
+    scales are powers of two, which round nothing and so come out the same however the spread was
+    added up, unless it lies exactly between two of them. Both orientations of a row have the same
+    weights.
     """
     spec = spec.oriented("landscape")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         network = build(spec).eval()
-        drawn = [
+        layers = [
             module
             for module in network.modules()
             if isinstance(module, nn.Conv2d) and not _is_box_filter(module)
         ]
-        for layer in drawn:
+        for layer in layers:
             nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
-    hooks = [layer.register_forward_hook(_Scale()) for layer in drawn]
+    hooks = [layer.register_forward_hook(_Scale()) for layer in layers]
     run_once(network, spec)
     for hook in hooks:
         hook.remove()
@@ -62,28 +59,12 @@ def run_once(network: nn.Module, spec: TierSpec) -> None:
     with torch.inference_mode(), _one_thread():
         for contract in contracts(spec):
             given = [
-                known[tensor.name] if tensor.name in known else _drawn(tensor, generator)
+                known[tensor.name] if tensor.name in known else drawn(tensor, generator)
                 for tensor in contract.inputs
             ]
             outputs = own[contract.name](*given)
             known |= {t.name: value for t, value in zip(contract.outputs, outputs, strict=True)}
             known |= {pair.input: known[pair.output] for pair in contract.states}
-
-
-def _drawn(tensor: TensorSpec, generator: torch.Generator) -> Tensor:
-    """Return values that vary from coarse to fine, as a picture's do, inside the tensor's range."""
-    *_, height, width = (1, 1, *tensor.shape)
-    total = torch.zeros(tensor.shape)
-    for octave in range(_OCTAVES):
-        size = (max(1, height >> octave), max(1, width >> octave))
-        noise = torch.randn((*tensor.shape[:-2], *size), generator=generator)
-        fine = functional.interpolate(noise.reshape(1, -1, *size), (height, width), mode="bilinear")
-        total += fine.reshape(tensor.shape) * 2**octave
-    total /= total.std().clamp_min(1e-6)
-    if tensor.low is None or tensor.high is None:
-        return total
-    middle, span = (tensor.low + tensor.high) / 2, tensor.high - tensor.low
-    return (middle + _CONTRAST * span * total).clamp(tensor.low, tensor.high)
 
 
 class _Scale:

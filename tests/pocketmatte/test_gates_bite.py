@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-import torch
 
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.parity import Candidate, compare_all
@@ -49,7 +48,6 @@ class Ignoring:
 
 @pytest.mark.parametrize("network", LADDERS)
 def test_a_file_that_ignores_an_input_fails(network: str) -> None:
-    torch.set_num_threads(1)
     spec = tier(network, "t01")
     own = programs(network_of(spec, untrained(spec)), spec)
     described = contracts(spec)

@@ -235,56 +235,6 @@ def test_a_value_that_is_not_finite_in_one_step_alone_is_a_failure(
     assert stuttering.runs == 2  # nothing more is asked of it
 
 
-def test_a_reference_whose_alpha_hardly_changes_proves_nothing(
-    running: Make, running_contract: ProgramContract
-) -> None:
-    session = TorchSession(running(), running_contract, 1)
-
-    def failures(count: int, corner: float) -> tuple[str, ...]:
-        frames = _frames(count, 0.5, corner)
-        return compare(session, session, running_contract, "fp32", frames).failures
-
-    message = (
-        "alpha spans 0.04 in PyTorch, where it is neither 0 nor 1; "
-        "at least 0.05 is needed to prove anything: take other weights"
-    )
-    assert failures(2, 0.54) == (message,)
-    assert failures(2, 0.56) == ()
-    assert failures(1, 0.5) == ()  # one frame is a look at the file, no proof
-
-
-def test_values_that_may_have_been_set_are_not_what_alpha_spans(
-    running: Make, running_contract: ProgramContract
-) -> None:
-    session = TorchSession(running(), running_contract, 1)
-    parity = compare(session, session, running_contract, "fp32", _frames(2, 1.0, 0.0))
-    assert parity.reference_range["alpha"] == (0, 1)
-    assert parity.failures == (
-        "alpha spans 0 in PyTorch, where it is neither 0 nor 1; "
-        "at least 0.05 is needed to prove anything: take other weights",
-    )
-
-
-def test_a_feature_is_held_to_its_own_size_and_must_carry_something(
-    running: Make, running_contract: ProgramContract
-) -> None:
-    alpha, r1_next = running_contract.outputs
-    feature = dataclasses.replace(r1_next, low=None, high=None)
-    contract = dataclasses.replace(running_contract, outputs=(alpha, feature))
-    exact, off = (TorchSession(running(gain=gain), contract, 1) for gain in (1.0, 0.99))
-
-    def parity(value: float, corner: float) -> Parity:
-        return compare(exact, off, contract, "fp32", _frames(1, value, corner))
-
-    assert parity(0.1, 0.05).max_abs["r1_next"] == pytest.approx(0.01, rel=1e-3)
-    silent = (
-        "r1_next spans 0.0005 in PyTorch; "
-        "at least 0.001 is needed to prove anything: take other weights"
-    )
-    assert silent in parity(0.1, 0.0995).failures
-    assert silent not in parity(0.1, 0.0985).failures
-
-
 def test_a_program_that_is_called_now_and_then_is_stepped_at_round_frames(
     running: Make, running_contract: ProgramContract
 ) -> None:

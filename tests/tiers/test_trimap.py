@@ -188,7 +188,10 @@ def test_pairs_of_a_batch_do_not_see_each_other(network: TrimapPropagation) -> N
     for index in range(2):
         one = slice(index, index + 1)
         alone = network(references[one], trimaps[one], frames[one])
+        # sums in another order move logits by 3e-4, the other pair by more than their size
         torch.testing.assert_close(together[one], alone, rtol=0, atol=1e-3)
+        other = network(references[one], trimaps[one], frames.roll(1, 0)[one])
+        assert (other - alone).abs().max() > 0.1
 
 
 def test_frame_and_trimap_of_the_reference_and_the_target_matter(
