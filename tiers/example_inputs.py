@@ -31,7 +31,9 @@ def drawn(tensor: TensorSpec, generator: torch.Generator) -> Tensor:
         total += fine.reshape(tensor.shape) * 2**octave
     if total.numel() > 1:
         total /= total.std()
-    if tensor.low is None or tensor.high is None:
+    if tensor.low is None:
         return total
+    if tensor.high is None:
+        return tensor.low + total.abs()
     middle, span = (tensor.low + tensor.high) / 2, tensor.high - tensor.low
     return (middle + _CONTRAST * span * total).clamp(tensor.low, tensor.high)

@@ -31,3 +31,9 @@ def test_example_inputs_are_repeatable_contiguous_and_inside_the_contract() -> N
         assert tensor.low is not None
         assert tensor.high is not None
         assert tensor.low <= value.min() < value.max() <= tensor.high
+
+
+def test_a_number_without_an_upper_limit_keeps_to_the_lower_one() -> None:
+    count = TensorSpec(name="count", shape=(1, 1, 1, 1), low=0.0, high=None, meaning="test")
+    drawings = [drawn(count, torch.Generator().manual_seed(seed)).item() for seed in range(8)]
+    assert 0 <= min(drawings) < max(drawings)

@@ -4,7 +4,8 @@ from torch import Tensor, nn
 
 from tiers.checkpoint import digest
 from tiers.ladder import LADDERS, tier
-from tiers.seeds import SPREAD, run_once, seeded
+from tiers.seeds import DRAWS, SPREAD, run_once, seeded
+from tiers.spec import TierSpec
 
 # Convolutions that are not scaled: heads that only training runs, and a box filter.
 LEFT = {
@@ -15,31 +16,52 @@ LEFT = {
 }
 
 
+def names(network: nn.Module) -> dict[str, nn.Conv2d]:
+    return {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)}
+
+
+def spreads(network: nn.Module, spec: TierSpec, draw: int) -> dict[str, float]:
+    """Return the standard deviation that each convolution gives the first time."""
+    seen: dict[str, float] = {}
+    hooks = []
+    for name, layer in names(network).items():
+
+        def noted(_: nn.Module, __: tuple[Tensor, ...], output: Tensor, name: str = name) -> None:
+            if output.numel() > 1:
+                seen.setdefault(name, float(output.std()))
+
+        hooks.append(layer.register_forward_hook(noted))
+    run_once(network, spec, draw)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
 @pytest.mark.parametrize("network", LADDERS)
-def test_every_convolution_that_a_program_runs_gives_the_spread(network: str) -> None:
+def test_every_convolution_that_a_program_runs_is_alive_and_within_the_spread(network: str) -> None:
     spec = tier(network, "t01")
     made = seeded(spec)
-    seen: dict[str, float] = {}
-    names: dict[nn.Module, str] = {
-        layer: name for name, layer in made.named_modules() if isinstance(layer, nn.Conv2d)
-    }
-
-    def noted(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.setdefault(names[layer], float(output.std()))
-
-    for layer in names:
-        layer.register_forward_hook(noted)
-    run_once(made, spec)
     left = {name for owner, name in LEFT if owner == network}
-    assert seen.keys() | left == set(names.values())
-    spreads = [spread for name, spread in seen.items() if name not in left]
-    assert min(spreads) * 2**0.5 >= SPREAD * 0.999  # scales are powers of two
-    assert max(spreads) <= SPREAD * 2**0.5 * 1.001
+    most: dict[str, float] = {}
+    for draw in range(DRAWS):
+        for name, spread in spreads(made, spec, draw).items():
+            most[name] = max(spread, most.get(name, 0.0))
+    assert most.keys() | left == names(made).keys()
+    scaled = [spread for name, spread in most.items() if name not in left]
+    assert min(scaled) > SPREAD / 20
+    assert max(scaled) <= SPREAD * 2**0.5 * 1.1  # what the last set scaled may turn an earlier one
 
 
-@pytest.mark.parametrize("network", LADDERS)
-def test_the_deepest_row_gets_finite_weights(network: str) -> None:
-    state = seeded(tier(network, "t12")).state_dict()
+@pytest.mark.parametrize("row", ["propagation/t03", "propagation/t07", "matanyone/t06"])
+def test_no_row_runs_away_on_a_picture_that_it_was_not_measured_on(row: str) -> None:
+    spec = tier(*row.split("/"))
+    found = spreads(seeded(spec), spec, DRAWS + 20)
+    assert max(found.values()) < 4 * SPREAD  # 14 to 60 times measured on one set of inputs
+
+
+@pytest.mark.parametrize("row", ["matanyone/t12", "fusion/t12"])
+def test_a_row_whose_input_is_a_single_flag_gets_finite_weights(row: str) -> None:
+    state = seeded(tier(*row.split("/"))).state_dict()
     assert [key for key, value in state.items() if not torch.isfinite(value).all()] == []
 
 
