@@ -19,7 +19,15 @@ from tiers.weights import network_of, untrained
 FRAMES = {"trimap": 25}  # whose reference is read back when it is renewed; of the others 7
 # Of seeded networks these change what is judged by less than half precision may; fp32 tells.
 TOO_FAINT = {
-    "trimap": {"encode_reference reference_trimap fp16"},
+    "scribble": {"correct positive fp16"},
+    "propagation": {
+        "read key fp16",
+        "read f16 fp16",
+        "read memory_key fp16",
+        "read memory_value fp16",
+        "read memory_valid fp16",
+    },
+    "trimap": {"propagate reference_valid fp16"},
     "matanyone": {
         "read key fp16",
         "read selection fp16",
