@@ -343,7 +343,7 @@ def test_a_bundles_file_mattes_as_pytorch_does(
     said = matter.cli("matte", clip, *words, "--out", tmp_path / "again", "--json")
     assert said.json()["runtime"]["runtime"] == "onnxruntime"
     assert said.json()["matted"]["mean_alpha"] == pytest.approx(expected, abs=1e-5)
-    assert 0.01 < expected < 0.99
+    assert 1e-3 < expected < 1 - 1e-3  # seeded weights: some of the frame, whatever it is
 
 
 def test_a_bundle_without_the_portrait_file_is_refused_with_what_it_holds(
