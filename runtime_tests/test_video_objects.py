@@ -31,10 +31,10 @@ from tiers.weights import network_of, untrained
 # With less, masks hardly differ from one half or are the same everywhere; with more, an untrained
 # network amplifies each rounding from one memorised frame to the next.
 ROWS = [
-    ("propagation", "t01", 0.7),
-    ("propagation", "t07", 0.5),
-    ("matanyone", "t01", 0.5),
-    ("matanyone", "t06", 0.35),
+    ("propagation", "t01", 0.85),
+    ("propagation", "t07", 0.7),
+    ("matanyone", "t01", 0.75),
+    ("matanyone", "t06", 0.5),
 ]
 FORMS = ("onnx", "executorch")
 FRAMES = 12
