@@ -45,9 +45,10 @@ def seeded(spec: TierSpec) -> nn.Module:
             for module in network.modules()
             if isinstance(module, nn.Conv2d) and not _is_box_filter(module)
         ]
+        swish = any(isinstance(module, nn.Hardswish) for module in network.modules())
         for layer in layers:
             nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
-            if layer.groups == 1 and layer.in_channels > _PLANES:
+            if swish and layer.groups == 1 and layer.in_channels > _PLANES:
                 _centre(layer.weight)
     hooks = [layer.register_forward_hook(_Scale()) for layer in layers]
     for draw in range(DRAWS):
@@ -77,8 +78,10 @@ def run_once(network: nn.Module, spec: TierSpec, draw: int) -> None:
 def _centre(weight: Tensor) -> None:
     """Let every filter add up to 0, so that it does not see what all its channels have in common.
 
-    Activations are more often positive than negative, and their mean would grow from layer to layer
-    where no BatchNorm takes it away: weight standardisation, Qiao et al. 2019, arXiv 1903.10520.
+    Activations are more often positive than negative. Behind hard swishes, which pass a large mean
+    better than a small one, it would grow from layer to layer where no BatchNorm takes it away:
+    weight standardisation, Qiao et al. 2019, arXiv 1903.10520. Behind ReLU, which passes all sizes
+    alike, there is no need, and differences of large numbers would amplify rounding.
     """
     exact = weight.double()  # the same mean in whatever order it is added up
     weight.copy_(exact - exact.mean(dim=(1, 2, 3), keepdim=True))
