@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketmatte.cli import run
+from tests.pocketmatte.matted import Matter
 from tiers.checkpoint import write_safetensors
 from tiers.contract import ProgramContract, StatePair, TensorSpec
 from tiers.ladder import tier
@@ -143,3 +144,9 @@ def _built(tmp_path_factory: pytest.TempPathFactory, t01_weights: Path) -> Path:
 def bundle(_built: Path, tmp_path: Path) -> Path:
     """Return a fresh copy of a bundle: t01 as ONNX, fp32 and fp16."""
     return shutil.copytree(_built, tmp_path / "bundle")
+
+
+@pytest.fixture
+def matter(cli: Callable[..., Any], t01_weights: Path, tmp_path: Path) -> Matter:
+    """Return the matte command at t01, with weights, writing to a folder that is not there yet."""
+    return Matter(cli, t01_weights, tmp_path / "out")

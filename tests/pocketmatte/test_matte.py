@@ -1,84 +1,20 @@
-import dataclasses
-import json
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 import av
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image
-from skimage import data as samples
 
-from export.manifest import FILE_NAME, read_manifest
-from export.targets import TARGETS
-from pocketmatte.commands.running import RUNTIME_FORMATS
 from pocketmatte.matte import OUTPUTS
 from pocketmatte.media import open_frames
-from pocketmatte.media_write import VideoWriter
-from tiers.ladder import tier
-from tiers.weights import default
+from tests.pocketmatte.matted import Frames, Matter, assert_files, frames, write
 
-Frames = list[npt.NDArray[np.uint8]]
 # ISO/IEC 14496-12's display matrix: 16.16 fixed point, but for its last column in 2.30
 QUARTER_TURN = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
 # without it libvpx refuses to encode alpha
 OPTIONS = {"libvpx": {"auto-alt-ref": "0"}}
-
-
-def frames(count: int = 2, size_hw: tuple[int, int] = (48, 64)) -> Frames:
-    """Crops of a photographed person, each two pixels further right."""
-    height, width = size_hw
-    picture = samples.astronaut()  # type: ignore[no-untyped-call]
-    return [np.ascontiguousarray(picture[:height, x : x + width]) for x in range(0, 2 * count, 2)]
-
-
-def write(path: Path, pictures: Sequence[npt.NDArray[np.uint8]]) -> Path:
-    with VideoWriter(path, pictures[0].shape[:2], Fraction(25)) as writer:
-        for picture in pictures:
-            writer.write(picture)
-    return path
-
-
-@dataclasses.dataclass(frozen=True)
-class Matter:
-    """Runs ``pocketmatte matte`` at t01 in PyTorch."""
-
-    cli: Callable[..., Any]
-    weights: Path
-    out: Path
-
-    def said(self, source: Path, *words: object) -> Any:
-        given = ("--tier", "t01", "--weights", self.weights, "--threads", 1, "--out", self.out)
-        return self.cli("matte", source, *given, *words)
-
-    def matted(self, source: Path, *words: object) -> dict[str, Any]:
-        said = self.said(source, *words, "--json")
-        assert said.code == 0, said.err
-        result: dict[str, Any] = said.json()
-        assert list(result["matted"]["files"]) == list(OUTPUTS)
-        return result
-
-
-@pytest.fixture
-def matter(cli: Callable[..., Any], t01_weights: Path, tmp_path: Path) -> Matter:
-    return Matter(cli, t01_weights, tmp_path / "out")
-
-
-def assert_files(
-    result: dict[str, Any], count: int, size_hw: tuple[int, int], suffix: str = ".mp4"
-) -> None:
-    """Every file has the source's frames, and its size but for a row or column that evens it."""
-    matted = result["matted"]
-    assert (matted["frames"], tuple(matted["size_hw"])) == (count, size_hw)
-    even = suffix == ".mp4"
-    for name in matted["files"].values():
-        source = open_frames(Path(name))
-        assert Path(name).suffix == suffix
-        assert source.size_hw == tuple(side + side % 2 * even for side in size_hw)
-        assert len(list(source)) == count
 
 
 @pytest.mark.parametrize("size_hw", [(48, 64), (47, 63)])
@@ -213,44 +149,6 @@ def test_a_damaged_or_wrong_source_is_refused_and_nothing_is_written(
     assert not matter.out.exists()
 
 
-@pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
-def test_a_tier_without_trained_weights_is_refused(
-    cli: Callable[..., Any], tmp_path: Path, runtime: str
-) -> None:
-    source, out = write(tmp_path / "clip.mp4", frames()), tmp_path / "out"
-    said = cli("matte", source, "--tier", "t12", "--runtime", runtime, "--out", out)
-    message = "no trained weights of t12 are shipped; give --weights FILE, or take t01 to t11"
-    assert said.refusal(1) == message
-    assert not list(out.iterdir())
-
-
-def test_a_file_that_was_built_untrained_is_refused(
-    cli: Callable[..., Any], bundle: Path, tmp_path: Path
-) -> None:
-    manifest = bundle / FILE_NAME
-    content = json.loads(manifest.read_text())
-    content["weights"][0]["path"] = None  # as of a tier whose weights are made from a seed
-    manifest.write_text(json.dumps(content))
-    source, out = write(tmp_path / "clip.mp4", frames()), tmp_path / "out"
-    words = ("--tier", "t01", "--runtime", "onnxruntime", "--bundle", bundle, "--out", out)
-    assert cli("matte", source, *words).refusal(1) == (
-        "rvm/t01/matte-fp32.onnx was built from untrained weights; "
-        "build it with --weights FILE, or take t01 to t11"
-    )
-
-
-def test_the_weights_are_named(matter: Matter, bundle: Path, tmp_path: Path) -> None:
-    clip = write(tmp_path / "clip.mp4", frames(1))
-    given = matter.matted(clip)["weights"]
-    (held,) = read_manifest(bundle).weights
-    assert given == {"origin": "seeded for a test", "digest": held.digest}
-    words = ("--tier", "t01", "--runtime", "onnxruntime", "--bundle", bundle)
-    said = matter.cli("matte", clip, *words, "--out", tmp_path / "again", "--json")
-    assert said.json()["weights"] == given
-    said = matter.cli("matte", clip, "--tier", "t01", "--out", tmp_path / "shipped", "--json")
-    assert said.json()["weights"]["digest"] == default(tier("rvm", "t01")).sha256
-
-
 @pytest.mark.parametrize("name", ["alpha.mp4", "composite.png"])
 def test_results_are_never_written_over_the_source(
     matter: Matter, tmp_path: Path, name: str
@@ -315,11 +213,6 @@ def test_options_that_do_not_exist_or_fit_are_refused(
     assert not matter.out.exists()
 
 
-def test_every_runtime_of_a_format_can_be_chosen_and_core_ml_runs_the_tensor_package() -> None:
-    assert set(RUNTIME_FORMATS) == {"torch", *(row.runtime for row in TARGETS.values())}
-    assert (RUNTIME_FORMATS["torch"], RUNTIME_FORMATS["coreml"]) == (None, "coreml")
-
-
 def test_the_background_lies_behind_the_composite(
     cli: Callable[..., Any], zero_weights: Path, tmp_path: Path
 ) -> None:
@@ -332,37 +225,3 @@ def test_the_background_lies_behind_the_composite(
     assert set(map(tuple, composite.reshape(-1, 3).tolist())) == {(255, 0, 128)}
     foreground = next(iter(open_frames(tmp_path / "out" / "foreground.png")))
     assert not foreground.any()
-
-
-def test_a_bundles_file_mattes_as_pytorch_does(
-    matter: Matter, bundle: Path, tmp_path: Path
-) -> None:
-    clip = write(tmp_path / "clip.mp4", frames(2, (144, 256)))
-    expected = matter.matted(clip)["matted"]["mean_alpha"]
-    words = ("--tier", "t01", "--runtime", "onnxruntime", "--bundle", bundle, "--threads", 1)
-    said = matter.cli("matte", clip, *words, "--out", tmp_path / "again", "--json")
-    assert said.json()["runtime"]["runtime"] == "onnxruntime"
-    assert said.json()["matted"]["mean_alpha"] == pytest.approx(expected, abs=1e-5)
-    assert 1e-3 < expected < 1 - 1e-3  # seeded weights: some of the frame, whatever it is
-
-
-def test_a_bundle_without_the_portrait_file_is_refused_with_what_it_holds(
-    matter: Matter, bundle: Path, tmp_path: Path
-) -> None:
-    clip = write(tmp_path / "clip.mp4", frames(1, (64, 48)))
-    words = ("--tier", "t01", "--runtime", "onnxruntime", "--bundle", bundle)
-    said = matter.cli("matte", clip, *words, "--out", matter.out)
-    assert said.refusal(2) == (
-        f"{bundle} holds no onnx fp32 portrait file of t01; of this tier it holds "
-        "onnx fp16 landscape, onnx fp32 landscape"
-    )
-
-
-def test_without_a_bundle_the_file_is_built_beside_the_results(
-    matter: Matter, bundle: Path, tmp_path: Path
-) -> None:
-    bundle.rename(tmp_path / "out-bundle")
-    matter.out.mkdir()
-    (tmp_path / "out-bundle").rename(matter.out / "bundle")  # as an earlier run left it
-    clip = write(tmp_path / "clip.mp4", frames())
-    assert_files(matter.matted(clip, "--runtime", "onnxruntime"), 2, (48, 64))

@@ -71,6 +71,22 @@ def test_a_box_filter_stays_a_box_filter() -> None:
     assert not weight.std()
 
 
+@pytest.mark.parametrize(("row", "swish"), [("propagation/t01", True), ("scribble/t12", False)])
+def test_filters_add_up_to_zero_behind_hard_swishes_and_only_there(row: str, swish: bool) -> None:
+    network = seeded(tier(*row.split("/")))
+    assert any(isinstance(module, nn.Hardswish) for module in network.modules()) == swish
+    wide = [
+        layer.weight.detach().double()
+        for layer in names(network).values()
+        if layer.groups == 1 and layer.in_channels > 8
+    ]
+    shares = [
+        float((weight.sum(dim=(1, 2, 3)).abs() / weight.abs().sum(dim=(1, 2, 3))).max())
+        for weight in wide
+    ]
+    assert (max(shares) < 1e-6) if swish else (min(shares) > 1e-3)
+
+
 @pytest.mark.parametrize("network", LADDERS)
 def test_both_orientations_have_the_same_weights(network: str) -> None:
     lying, standing = (
