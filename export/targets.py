@@ -24,6 +24,8 @@ class Target:
         name: What ``--format`` takes.
         suffix: Of the artifact's file or folder.
         runtime: Name of the runtime that runs it.
+        evaluator: Name of one that tells what it computes, but not how fast, where its own runtime
+            is not to be had.
         export: Writes a captured program with metadata to a path, whole or not at all, and returns
             what the manifest says about it beyond its contract, ``minimum_runtime`` always.
     """
@@ -32,6 +34,7 @@ class Target:
     suffix: str
     runtime: str
     export: Export
+    evaluator: str | None = None
 
 
 def _onnx(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
@@ -72,7 +75,13 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         row.name: row
         for row in (
             Target(name="onnx", suffix=".onnx", runtime="onnxruntime", export=_onnx),
-            Target(name="coreml", suffix=".mlpackage", runtime="coreml", export=_coreml),
+            Target(
+                name="coreml",
+                suffix=".mlpackage",
+                runtime="coreml",
+                export=_coreml,
+                evaluator="coreml-reference",
+            ),
             Target(
                 name="coreml-image",
                 suffix=IMAGE_SUFFIX,

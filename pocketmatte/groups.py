@@ -12,7 +12,7 @@ from pocketmatte.bundle import bundle_weights, weights_entry
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.matting.board import Moment, Run, Scene, Tensors
 from pocketmatte.runtimes.protocol import Runtime, Session
-from pocketmatte.runtimes.table import runtime
+from pocketmatte.runtimes.table import prover, runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
 from pocketmatte.tolerances import STATELESS_FRAMES
@@ -94,15 +94,20 @@ def runtime_of(artifact: Artifact) -> Runtime:
     return runtime(target(artifact.format).runtime)
 
 
+def prover_of(artifact: Artifact) -> Runtime:
+    """Return what tells here what the artifact computes; see ``runtimes.table.prover``."""
+    return prover(target(artifact.format))
+
+
 def open_session(
     root: Path, artifact: Artifact, contract: ProgramContract, threads: int
 ) -> Session:
-    """Load one artifact in the runtime of its format.
+    """Load one artifact in what tells here what its format computes.
 
     Raises:
         BundleError: If the runtime refuses the file.
     """
-    return runtime_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
+    return prover_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
 
 
 def same_tier(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from export.artifact import inside
 from export.manifest import Artifact, Manifest
@@ -12,7 +12,7 @@ from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
 from pocketmatte.bundle import read_bundle
 from pocketmatte.delegation import broken_up
-from pocketmatte.groups import Group, open_group, open_session, runnable, same_tier
+from pocketmatte.groups import Group, open_group, open_session, prover_of, runtime_of, same_tier
 from pocketmatte.integrity import fault
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.pool import run_jobs
@@ -21,6 +21,9 @@ from pocketmatte.tally import Parity
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError, PocketMatteError
 from tiers.ladder import tier as tier_of
+
+Status: TypeAlias = Literal["proven", "evaluated", "checked", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 _IMAGES = "coreml-image"
 _OF_IMAGES = (
@@ -36,8 +39,10 @@ class Verdict:
         path: Inside the bundle.
         sha256: Of the file that was judged, as the manifest has it.
         size_bytes: Likewise.
-        status: ``proven`` against PyTorch, ``checked`` in structure only because this machine
-            cannot run it or its outputs are 8-bit images, or ``failed``.
+        status: ``proven`` against PyTorch in its own runtime, ``evaluated`` against PyTorch
+            operation by operation because this machine lacks that runtime, ``checked`` in
+            structure only because its outputs are 8-bit images or nothing called it, or
+            ``failed``.
         reasons: Why it failed, or why it was not run.
         parity: The measured differences, where it ran.
     """
@@ -45,7 +50,7 @@ class Verdict:
     path: str
     sha256: str
     size_bytes: int
-    status: Literal["proven", "checked", "failed"]
+    status: Status
     reasons: tuple[str, ...] = ()
     parity: Parity | None = None
 
@@ -138,7 +143,8 @@ def _judge(root: Path, group: Group, frames: int, threads: int) -> Iterator[Verd
         parity = parities.get(entry.path)
         failures = (*reasons[entry.path], *(parity.failures if parity else ()))
         missing = _not_run(entry) or f"{frames} frame(s) never call it; take more --frames"
-        status: Literal["proven", "checked", "failed"] = "proven" if parity else "checked"
+        run: Status = "proven" if prover_of(entry) is runtime_of(entry) else "evaluated"
+        status: Status = run if parity else "checked"
         yield Verdict(
             path=entry.path,
             sha256=entry.sha256,
@@ -190,7 +196,7 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
 
 
 def _not_run(entry: Artifact) -> str | None:
-    return runnable(entry) or (_OF_IMAGES if entry.format == _IMAGES else None)
+    return prover_of(entry).unavailable() or (_OF_IMAGES if entry.format == _IMAGES else None)
 
 
 def _precision(entry: Artifact, session: Session) -> str | None:

@@ -14,7 +14,7 @@ from pocketmatte.delegation import broken_up
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.runtimes.protocol import Session
-from pocketmatte.runtimes.table import runtime
+from pocketmatte.runtimes.table import prover
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
 from pocketmatte.tally import Parity
@@ -26,7 +26,7 @@ from tiers.networks import programs
 from tiers.spec import TierSpec
 from tiers.weights import default, network_of
 
-RUN_HERE = [each for each in TARGETS.values() if runtime(each.runtime).unavailable() is None]
+RUN_HERE = [each for each in TARGETS.values() if prover(each).unavailable() is None]
 HEAVY_GMACS = 5.0  # from about here a frame takes seconds in all files together
 FEW_FRAMES = 6
 
@@ -41,7 +41,7 @@ def _candidate(
         notes = form.export(captured, path, {})
         if form.name == "executorch":
             assert list(broken_up(spec, contract.name, notes)) == []
-        sessions[contract.name] = runtime(form.runtime).load(path, contract, threads=1)
+        sessions[contract.name] = prover(form).load(path, contract, threads=1)
     return Candidate(recipe=recipe_name, sessions=sessions)
 
 
@@ -101,6 +101,7 @@ def test_every_file_of_a_tier_computes_what_pytorch_computes(
     [
         ("onnx", "fp16", "PSNR of alpha is "),
         ("executorch", "fp32", "max abs of alpha is "),
+        ("coreml", "fp32", "max abs of alpha is "),
     ],
 )
 def test_a_file_with_one_changed_weight_fails(

@@ -48,8 +48,9 @@ def verify_(
     Each file must have the hash of the manifest. ONNX and ExecuTorch files run here on a moving
     photograph with their own states fed back; all outputs and states are held to the limits of
     docs/tolerances.md. A network that carries no state is compared on 8 frames at most. Core ML
-    files run on macOS and are checked in structure elsewhere. Exits with 1 if anything fails.
-    Figures are kept in results/parity.json of the bundle.
+    files run on macOS; elsewhere their programs are evaluated operation by operation, rounded as
+    they declare, and those with 8-bit images are checked in structure. Exits with 1 if anything
+    fails. Figures are kept in results/parity.json of the bundle.
 
     Examples:
         pocketmatte verify build/bundle
@@ -100,7 +101,7 @@ def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
     from pocketmatte.host import peak_memory_bytes
     from pocketmatte.results import write_results
     from pocketmatte.tolerances import DRIFT_FRAMES
-    from pocketmatte.verify import verify
+    from pocketmatte.verify import STATUSES, verify
 
     started = time.monotonic()
     artifacts = read_bundle(bundle).artifacts
@@ -124,7 +125,7 @@ def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
     if not drift_judged:
         note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
     states = [verdict.status for verdict in verdicts]
-    counted = ", ".join(f"{states.count(s)} {s}" for s in ("proven", "checked", "failed"))
+    counted = ", ".join(f"{states.count(s)} {s}" for s in STATUSES)
     seconds, memory = time.monotonic() - started, peak_memory_bytes() / 2**30
     note(
         f"{counted} in {seconds:.1f} s, at most {memory:.1f} GiB a process; "

@@ -36,11 +36,14 @@ class Blob:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._bytes: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
+            self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         except (OSError, ValueError) as error:
             msg = f"{path}: cannot be read as weights ({error}); build it again"
             raise BundleError(msg) from error
-        found = self._bytes.size >= _HEADER.size and _HEADER.unpack_from(self._bytes)[1]
+        found = (
+            self._bytes.size >= _HEADER.size
+            and _HEADER.unpack(self._bytes[: _HEADER.size].tobytes())[1]
+        )
         if found != 2:
             msg = f"{path}: weights of version {found or 'none'}, not 2; build it again"
             raise BundleError(msg)
@@ -55,7 +58,8 @@ class Blob:
         if offset < 0 or offset + _RECORD.size > self._bytes.size:
             msg = f"{fault} lies no record: the file has {self._bytes.size} bytes; build it again"
             raise BundleError(msg)
-        sentinel, _, size, start = _RECORD.unpack_from(self._bytes, offset)
+        record = self._bytes[offset : offset + _RECORD.size].tobytes()
+        sentinel, _, size, start = _RECORD.unpack(record)
         needed = -(-math.prod(shape) * element.bits // 8)
         if sentinel != _SENTINEL or size != needed or start + size > self._bytes.size:
             msg = f"{fault} are {size} bytes from {start}; {needed} are needed; build it again"

@@ -42,8 +42,8 @@ def read_package(path: Path) -> Model:
     """
     model = _model_file(path)
     with quiet():
-        from coremltools.proto import Model_pb2  # type: ignore[import-untyped]
-        from google.protobuf.message import DecodeError
+        from coremltools.proto import Model_pb2
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
         message = Model_pb2.Model()
         try:
@@ -91,7 +91,7 @@ def _model_file(path: Path) -> Path:
     try:
         manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
         own = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-        model = (path / "Data" / own).resolve()
+        model: Path = (path / "Data" / own).resolve()
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{path}: no Core ML package ({type(error).__name__}: {error}); build it again"
         raise BundleError(msg) from error

@@ -126,7 +126,7 @@ class CoreMlReferenceSession:
         array: FloatArray = value.to(torch.float32).numpy()
         if name not in self._images:
             return np.ascontiguousarray(array)
-        return np.rint(array).clip(0, _PEAK).astype(np.float32) / np.float32(_PEAK)
+        return (np.rint(array).clip(0, _PEAK) / _PEAK).astype(np.float32)
 
 
 _NAMES: Mapping[str, str] = {"fp16": "float16", "fp32": "float32"}
@@ -134,4 +134,5 @@ _NAMES: Mapping[str, str] = {"fp16": "float16", "fp32": "float32"}
 
 def _pixels(picture: FloatArray) -> FloatArray:
     """Return a picture in 0..1 as the 8-bit values that a camera gives."""
-    return np.rint(picture.clip(0, 1) * _PEAK).astype(np.float32)
+    pixels: FloatArray = np.rint(picture.clip(0, 1) * _PEAK).astype(np.float32)
+    return pixels

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from export.targets import Target
 from pocketmatte.runtimes.coreml_macos import CoreMlMacOs
+from pocketmatte.runtimes.coreml_reference import CoreMlReference
 from pocketmatte.runtimes.executorch_xnnpack import ExecuTorchXnnpack
 from pocketmatte.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 from pocketmatte.runtimes.protocol import Runtime
@@ -15,6 +17,7 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "onnxruntime": OnnxRuntimeCpu(),
         "executorch": ExecuTorchXnnpack(),
         "coreml": CoreMlMacOs(),
+        "coreml-reference": CoreMlReference(),
     }
 )
 
@@ -30,3 +33,11 @@ def runtime(name: str) -> Runtime:
     except KeyError:
         msg = f"no runtime {name!r}; there are {', '.join(RUNTIMES)}"
         raise UsageError(msg) from None
+
+
+def prover(target: Target) -> Runtime:
+    """Return what tells here what a format's files compute: its runtime, or else its evaluator."""
+    own = runtime(target.runtime)
+    if own.unavailable() and target.evaluator is not None:
+        return runtime(target.evaluator)
+    return own

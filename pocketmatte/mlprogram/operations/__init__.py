@@ -5,15 +5,25 @@ from types import MappingProxyType
 
 from pocketmatte.mlprogram.binding import Compute
 from pocketmatte.mlprogram.operations import (
+    activation,
+    attention,
+    compression,
+    control,
     convolution,
     elementwise,
     filling,
     gathering,
+    normalisation,
     rearranging,
+    recurrent,
     reduction,
+    resizing,
+    sampling,
     selection,
     shaping,
     slicing,
+    transposed,
+    unary,
 )
 
 OPERATIONS: Mapping[str, Compute] = MappingProxyType(
@@ -27,5 +37,15 @@ OPERATIONS: Mapping[str, Compute] = MappingProxyType(
         **filling.OPERATIONS,
         **gathering.OPERATIONS,
         **selection.OPERATIONS,
+        **unary.OPERATIONS,
+        **activation.OPERATIONS,
+        **transposed.OPERATIONS,
+        **normalisation.OPERATIONS,
+        **attention.OPERATIONS,
+        **resizing.OPERATIONS,
+        **sampling.OPERATIONS,
+        **compression.OPERATIONS,
+        **control.OPERATIONS,
+        **recurrent.OPERATIONS,
     }
 )

@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from pocketmatte.mlprogram.binding import Compute, Ints
+from pocketmatte.mlprogram.context import Context
+from pocketmatte.mlprogram.types import TensorType
 
 _CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
 _AVERAGES = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)
@@ -96,17 +98,25 @@ def l2_pool(
     return torch.sqrt(average(wide, kernel_sizes, strides) * count)
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    x: Tensor, weight: Tensor, context: Context, bias: Tensor | None = None
+) -> Tensor:
     """Return ``x`` times the transpose of ``weight``, ``(C', C)``, plus ``bias``."""
-    product = _product(x, weight.transpose(-1, -2))
+    product = _product(x, weight.transpose(-1, -2), context)
     return product if bias is None else product + bias
 
 
-def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
+def matmul(
+    x: Tensor,
+    y: Tensor,
+    context: Context,
+    transpose_x: bool = False,
+    transpose_y: bool = False,
+) -> Tensor:
     """Return the products of the matrices in the last two dimensions."""
     x = x.transpose(-1, -2) if transpose_x and x.ndim > 1 else x
     y = y.transpose(-1, -2) if transpose_y and y.ndim > 1 else y
-    return _product(x, y)
+    return _product(x, y, context)
 
 
 def padding(
@@ -168,10 +178,14 @@ def _beyond(sizes: Ints, kernel: Ints, strides: Ints, borders: Ints, *, ceil_mod
     return tuple(beyond)
 
 
-def _product(x: Tensor, y: Tensor) -> Tensor:
+def _product(x: Tensor, y: Tensor, context: Context) -> Tensor:
+    """Multiply; a factor of whole numbers is taken as floating point where the other one is."""
     if x.is_floating_point() == y.is_floating_point():
         return torch.matmul(x, y)
-    return torch.matmul(x.float(), y.float())
+    product = torch.matmul(x.float(), y.float())
+    (named,) = context.operation.outputs
+    whole = isinstance(named.type, TensorType) and named.type.element.kind == "int"
+    return product.to(torch.int32) if whole else product
 
 
 OPERATIONS: Mapping[str, Compute] = MappingProxyType(

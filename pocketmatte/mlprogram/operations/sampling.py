@@ -36,7 +36,7 @@ def crop_resize(
         normalized_coordinates: Whether 1 stands for the last row or column.
         spatial_scale: Multiplies the coordinates.
         box_coordinate_mode: What the four numbers of a box are.
-        sampling_mode: See ``resizing.points``.
+        sampling_mode: See ``resizing.points``; ``UNALIGN_CORNERS`` of a box is documented nowhere.
         pad_value: What a sample outside of the picture is.
 
     Returns:
@@ -45,6 +45,9 @@ def crop_resize(
     Raises:
         ValueError: If a mode is not known, a box is of no picture, or none are given.
     """
+    if sampling_mode == "UNALIGN_CORNERS":
+        msg = f"sampling_mode {sampling_mode!r} of a box is not known here"
+        raise ValueError(msg)
     height, width = x.shape[-2:]
     scales = (height - 1, width - 1) if normalized_coordinates else (1, 1)
     parts = []

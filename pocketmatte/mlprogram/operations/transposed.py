@@ -43,7 +43,8 @@ def conv_transpose(
         groups: Of channels.
 
     Raises:
-        ValueError: If there is no such ``pad_type``, or ``output_shape`` is of other channels.
+        ValueError: If there is no such ``pad_type``, or a convolution would not take
+            ``output_shape`` to the shape of ``x``.
     """
     if pad_type == "same_lower":
         msg = f"pad_type {pad_type!r} is not known here"
@@ -53,23 +54,33 @@ def conv_transpose(
     dilations = dilations or (1,) * len(taps)
     convolve = _CONVOLUTIONS[len(taps) - 1]
     laid = convolve(x, weight, None, strides, 0, 0, groups, dilations)
-    if output_shape is not None and output_shape[:2] != laid.shape[:2]:
-        msg = f"output_shape {output_shape} does not begin with {tuple(laid.shape[:2])}"
+    targets: Ints | None = None
+    if output_shape is not None:
+        targets = output_shape[2:]
+    elif pad_type == "same":
+        targets = tuple(size * stride for size, stride in zip(sizes, strides, strict=True))
+    borders = padding(targets or sizes, taps, strides, dilations, pad_type, pad)
+    cuts = _cuts(sizes, tuple(laid.shape[2:]), strides, borders, targets)
+    if cuts is None or (output_shape is not None and output_shape[:2] != laid.shape[:2]):
+        msg = f"output_shape {output_shape} does not come of {tuple(x.shape)}"
         raise ValueError(msg)
-    same = pad_type == "same"
-    targets = tuple(size * stride for size, stride in zip(sizes, strides, strict=True))
-    targets = output_shape[2:] if output_shape is not None else targets
-    borders = padding(targets, taps, strides, dilations, pad_type, pad)
-    if same and tuple(-(-t // s) for t, s in zip(targets, strides, strict=True)) != sizes:
-        msg = f"output_shape {output_shape} is not the same as {sizes} at strides {strides}"
-        raise ValueError(msg)
-    cuts: list[int] = []
-    for axis, size in enumerate(laid.shape[2:]):
-        before, after = borders[2 * axis : 2 * axis + 2]
-        whole = output_shape is None and not same
-        cuts += [-before, -after if whole else before + targets[axis] - size]
-    result = padded(laid, tuple(cuts), 0.0)
+    result = padded(laid, cuts, 0.0)
     return result if bias is None else result + bias.reshape(-1, *(1,) * len(taps))
+
+
+def _cuts(
+    sizes: Ints, laid: Ints, strides: Ints, borders: Ints, targets: Ints | None
+) -> Ints | None:
+    """Return what to add before and after each dimension, ``None`` if ``targets`` do not fit."""
+    cuts: list[int] = []
+    for axis, (size, whole, stride) in enumerate(zip(sizes, laid, strides, strict=True)):
+        before, after = borders[2 * axis : 2 * axis + 2]
+        target = whole - before - after if targets is None else targets[axis]
+        reach = whole - (size - 1) * stride
+        if (target + before + after - reach) // stride + 1 != size:
+            return None
+        cuts += [-before, before + target - whole]
+    return tuple(cuts)
 
 
 OPERATIONS: Mapping[str, Compute] = MappingProxyType({"conv_transpose": conv_transpose})

@@ -101,7 +101,6 @@ def test_coordinates_are_scaled() -> None:
     ("mode", "columns"),
     [
         ("DEFAULT", [1, 1.75, 2.5, 3]),
-        ("UNALIGN_CORNERS", [1, 1.625, 2.375, 3]),
         ("OFFSET_CORNERS", [1.25, 1.75, 2.25, 2.75]),
     ],
 )
@@ -142,6 +141,8 @@ def test_boxes_belong_to_the_pictures_in_order_or_by_index() -> None:
 
 
 def test_a_box_in_no_known_way_is_refused() -> None:
+    with pytest.raises(ValueError, match="'UNALIGN_CORNERS' of a box is not known here"):
+        crop_resize(NUMBERS, boxes=box(0, 0, 1, 1), sampling_mode="UNALIGN_CORNERS")
     with pytest.raises(ValueError, match="box_coordinate_mode 'POLAR' is not known here"):
         crop_resize(NUMBERS, boxes=box(0, 0, 1, 1), box_coordinate_mode="POLAR")
 
