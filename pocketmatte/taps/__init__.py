@@ -1,0 +1,1 @@
+"""The values between a program's inputs and outputs, in PyTorch and in files."""
