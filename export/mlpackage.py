@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from export.own_states import STATE_SUFFIX, explicit, stored_shapes
 from export.quiet import quiet
 from export.recipe import Recipe
 from tiers.contract import ProgramContract, TensorSpec
@@ -16,7 +17,8 @@ IMAGE_SUFFIX = ".image.mlpackage"  # of packages with images for pictures
 
 _MODEL = "com.apple.CoreML/model.mlmodel"
 _WEIGHTS = "com.apple.CoreML/weights"
-_IOS16 = 7  # the specification's version that iOS 16 brought
+_IOS16, _IOS18 = 7, 9  # versions of the specification, and what brought them
+_RELEASES = {_IOS16: "iOS 16", _IOS18: "iOS 18"}
 
 
 def images(contract: ProgramContract) -> frozenset[str]:
@@ -62,7 +64,8 @@ def check_mlpackage(path: Path, contract: ProgramContract, recipe: Recipe) -> No
     """Read a package back and hold it against its contract; its program is read, not run.
 
     Args:
-        path: The package; one with ``IMAGE_SUFFIX`` must have images for pictures.
+        path: The package; one with ``IMAGE_SUFFIX`` must have images for pictures, one with
+            ``STATE_SUFFIX`` its states inside.
         contract: The names and shapes it must have.
         recipe: The element type it must have.
 
@@ -70,19 +73,25 @@ def check_mlpackage(path: Path, contract: ProgramContract, recipe: Recipe) -> No
         BundleError: If the package cannot be read or is another program's.
     """
     spec = _read(path)
-    if spec.WhichOneof("Type") != "mlProgram" or spec.specificationVersion != _IOS16:
+    stateful = path.name.endswith(STATE_SUFFIX)
+    version = _IOS18 if stateful else _IOS16
+    if spec.WhichOneof("Type") != "mlProgram" or spec.specificationVersion != version:
         msg = (
             f"{path}: a {spec.WhichOneof('Type')} of specification {spec.specificationVersion}; "
-            f"it must be an mlProgram of specification {_IOS16} (iOS 16); build it again"
+            f"it must be an mlProgram of specification {version} ({_RELEASES[version]}); "
+            "build it again"
         )
         raise BundleError(msg)
     pictures = images(contract) if path.name.endswith(IMAGE_SUFFIX) else frozenset()
-    for kind, features, tensors in (
-        ("inputs", spec.description.input, contract.inputs),
-        ("outputs", spec.description.output, contract.outputs),
+    inputs, outputs = explicit(contract) if stateful else (contract.inputs, contract.outputs)
+    states = stored_shapes(contract) if stateful else {}
+    given = spec.description
+    for kind, features, promised in (
+        ("inputs", given.input, [_line(tensor, recipe, pictures) for tensor in inputs]),
+        ("outputs", given.output, [_line(tensor, recipe, pictures) for tensor in outputs]),
+        ("states", given.state, [f"{name}: float16 {shape}" for name, shape in states.items()]),
     ):
         found = [f"{feature.name}: {_found(feature.type)}" for feature in features]
-        promised = [f"{tensor.name}: {_promised(tensor, recipe, pictures)}" for tensor in tensors]
         for has, must_have in itertools.zip_longest(found, promised, fillvalue="nothing"):
             if has != must_have:
                 msg = f"{path}: among its {kind} is {has}; its contract says {must_have}"
@@ -110,17 +119,20 @@ def _read(path: Path) -> Any:
 
 
 def _found(kind: Any) -> str:
-    """Describe a feature's type as ``_promised`` does."""
+    """Describe a feature's type as ``_line`` does."""
     if kind.WhichOneof("Type") == "imageType":
         image = kind.imageType
         colour = image.ColorSpace.Name(image.colorSpace)
         return f"{colour} image {image.width}x{image.height}"
     array = kind.multiArrayType
+    if kind.WhichOneof("Type") == "stateType":
+        array = kind.stateType.arrayType
     return f"{array.ArrayDataType.Name(array.dataType).lower()} {tuple(array.shape)}"
 
 
-def _promised(tensor: TensorSpec, recipe: Recipe, pictures: frozenset[str]) -> str:
+def _line(tensor: TensorSpec, recipe: Recipe, pictures: frozenset[str]) -> str:
     if tensor.name not in pictures:
-        return f"{recipe.dtype} {tensor.shape}"
+        return f"{tensor.name}: {recipe.dtype} {tensor.shape}"
     _, channels, height, width = tensor.shape
-    return f"{'RGB' if channels == 3 else 'GRAYSCALE'} image {width}x{height}"
+    colour = "RGB" if channels == 3 else "GRAYSCALE"
+    return f"{tensor.name}: {colour} image {width}x{height}"

@@ -1,13 +1,15 @@
 """The formats that programs are exported to."""
 
 import dataclasses
+import importlib.metadata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from export.mlpackage import IMAGE_SUFFIX, images
-from tiers.errors import UnknownFormatError
+from export.own_states import STATE_SUFFIX, stored_shapes
+from tiers.errors import RuntimeUnavailableError, UnknownFormatError
 
 if TYPE_CHECKING:  # a list of the formats needs no torch
     from export.program import Captured
@@ -28,6 +30,7 @@ class Target:
             is not to be had.
         export: Writes a captured program with metadata to a path, whole or not at all, and returns
             what the manifest says about it beyond its contract, ``minimum_runtime`` always.
+        extra: Libraries that only this format is written with, an optional extra of its name.
     """
 
     name: str
@@ -35,6 +38,25 @@ class Target:
     runtime: str
     export: Export
     evaluator: str | None = None
+    extra: tuple[str, ...] = ()
+
+    def unavailable(self) -> str | None:
+        """Return why files of this format cannot be made here, or ``None`` if they can."""
+        missing = [name for name in self.extra if not _installed(name)]
+        if not missing:
+            return None
+        return (
+            f"{self.name} needs {' and '.join(missing)}; "
+            f"install with: pip install 'pocketmatte[{self.name}]'"
+        )
+
+
+def _installed(library: str) -> bool:
+    try:
+        importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _onnx(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
@@ -59,6 +81,13 @@ def _coreml_image(captured: "Captured", path: Path, metadata: Mapping[str, str])
     return {"minimum_runtime": "iOS 16", "images": sorted(images(captured.contract))}
 
 
+def _coreml_stateful(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
+    from export.to_coreml import to_coreml_stateful
+
+    to_coreml_stateful(captured, path, metadata)
+    return {"minimum_runtime": "iOS 18", "states": stored_shapes(captured.contract)}
+
+
 def _executorch(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
     from export.to_executorch import to_executorch
 
@@ -68,6 +97,13 @@ def _executorch(captured: "Captured", path: Path, metadata: Mapping[str, str]) -
         "delegates": lowered.delegates,
         "outside": dict(lowered.outside),
     }
+
+
+def _coreai(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
+    from export.to_coreai import to_coreai
+
+    to_coreai(captured, path, metadata)
+    return {"minimum_runtime": "iOS 27"}
 
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
@@ -88,7 +124,21 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 runtime="coreml",
                 export=_coreml_image,
             ),
+            Target(
+                name="coreml-stateful",
+                suffix=STATE_SUFFIX,
+                runtime="coreml",
+                export=_coreml_stateful,
+                evaluator="coreml-reference",
+            ),
             Target(name="executorch", suffix=".pte", runtime="executorch", export=_executorch),
+            Target(
+                name="coreai",
+                suffix=".aimodel",
+                runtime="coreai",
+                export=_coreai,
+                extra=("coreai-core", "coreai-torch"),
+            ),
         )
     }
 )
@@ -105,3 +155,16 @@ def target(name: str) -> Target:
     except KeyError:
         msg = f"no format {name!r}; there are {', '.join(TARGETS)}"
         raise UnknownFormatError(msg) from None
+
+
+def makeable(name: str) -> Target:
+    """Return one format whose files can be made here.
+
+    Raises:
+        UnknownFormatError: If there is no such format.
+        RuntimeUnavailableError: If this machine lacks a library; the message says how to get it.
+    """
+    found = target(name)
+    if reason := found.unavailable():
+        raise RuntimeUnavailableError(reason)
+    return found

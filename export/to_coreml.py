@@ -1,4 +1,4 @@
-"""Captured program -> Core ML package: an ML Program that iOS 16 and newer runs."""
+"""Captured program -> Core ML package: an ML Program that iOS 16 and newer runs, 18 with states."""
 
 import copy
 from collections.abc import Mapping
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from export.atomic import whole
 from export.mlpackage import images, write_mlpackage
+from export.own_states import explicit
 from export.program import Captured
 from export.quiet import quiet
+from export.stateful import with_own_states
 from tiers.contract import ProgramContract, TensorSpec
+from tiers.errors import ExportError
 
 if TYPE_CHECKING:
     import torch
@@ -33,8 +36,8 @@ def to_coreml(captured: Captured, path: Path, metadata: Mapping[str, str]) -> No
 def to_coreml_image(captured: Captured, path: Path, metadata: Mapping[str, str]) -> None:
     """Write ``captured`` with 8-bit images for pictures and tensors for states.
 
-    The frame is an RGB image, scaled to 0..1 inside the model; the foreground is an RGB image and
-    alpha a grayscale one, both scaled to 0..255 inside the model.
+    The frame is an RGB image, scaled to 0..1 inside the program; the foreground is an RGB image and
+    alpha a grayscale one, both scaled to 0..255 inside the program.
 
     Args:
         captured: The program.
@@ -42,6 +45,44 @@ def to_coreml_image(captured: Captured, path: Path, metadata: Mapping[str, str])
         metadata: Goes into the model's user-defined metadata.
     """
     _write(captured, path, metadata, images(captured.contract))
+
+
+def to_coreml_stateful(captured: Captured, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write ``captured`` with its recurrent states as Core ML states, for iOS 18 and newer.
+
+    What remains outside are the other inputs and outputs, as tensors. The widths of states are
+    padded with zeros to what the Neural Engine takes, see ``own_states.stored_shapes``.
+
+    Args:
+        captured: The program, in half precision: Core ML has no other states.
+        path: The ``.stateful.mlpackage`` folder.
+        metadata: Goes into the model's user-defined metadata.
+
+    Raises:
+        ExportError: If it has no states, or is not in half precision.
+    """
+    if captured.recipe.dtype != "float16":
+        msg = f"{captured.recipe.name}: Core ML's states are in half precision; take --recipe fp16"
+        raise ExportError(msg)
+    inputs, outputs = explicit(captured.contract)
+    with quiet():
+        import coremltools as ct
+
+        passes = ct.PassPipeline.DEFAULT
+        # it moves updates of states nearer to what they store, and fails on several of them: it
+        # looks for an operation that it has removed itself
+        passes.remove_passes({"common::canonicalize_inplace_pattern"})
+        model = ct.convert(
+            _without_aliases(with_own_states(captured).run_decompositions({})),
+            inputs=[_feature(tensor, True, frozenset(), given=True) for tensor in inputs],
+            outputs=[_feature(tensor, True, frozenset(), given=False) for tensor in outputs],
+            minimum_deployment_target=ct.target.iOS18,
+            compute_precision=ct.precision.FLOAT16,
+            convert_to="mlprogram",
+            pass_pipeline=passes,
+            skip_model_load=True,
+        )
+        _save(model, captured.contract, path, metadata)
 
 
 def _write(
@@ -53,7 +94,7 @@ def _write(
         half = captured.recipe.dtype == "float16"
         contract = captured.contract
         model = ct.convert(
-            _graph(captured, [tensor.name in pictures for tensor in contract.outputs]),
+            _graph(captured, pictures),
             inputs=[_feature(tensor, half, pictures, given=True) for tensor in contract.inputs],
             outputs=[_feature(tensor, half, pictures, given=False) for tensor in contract.outputs],
             minimum_deployment_target=ct.target.iOS16,
@@ -61,35 +102,58 @@ def _write(
             convert_to="mlprogram",
             skip_model_load=True,
         )
-        spec = model.get_spec()
-        _describe(spec, contract, metadata)
-        with whole(path) as partial:
-            write_mlpackage(spec, Path(model.weights_dir), partial)
+        _save(model, contract, path, metadata)
 
 
-def _graph(captured: Captured, as_image: list[bool]) -> "torch.export.ExportedProgram":
-    """Return a copy in the form that the converter takes."""
+def _save(model: Any, contract: ProgramContract, path: Path, metadata: Mapping[str, str]) -> None:
+    spec = model.get_spec()
+    _describe(spec, contract, metadata)
+    with whole(path) as partial:
+        write_mlpackage(spec, Path(model.weights_dir), partial)
+
+
+def _graph(captured: Captured, pictures: frozenset[str]) -> "torch.export.ExportedProgram":
+    """Return a copy in the form that the converter takes, with pictures in 0..255.
+
+    The frame is brought to 0..1 here rather than by the image type's own scale, which stays in
+    single precision whatever the program is in, and off the Neural Engine.
+    """
     import torch
 
     half = captured.recipe.dtype == "float16"
     wide = _widened(captured.exported) if half else captured.exported
-    exported: torch.export.ExportedProgram = wide.run_decompositions({})
-    graph = exported.graph
-    for node in list(graph.nodes):
-        # the converter lacks aten.alias: https://github.com/apple/coremltools/issues/2517
+    exported = _without_aliases(wide.run_decompositions({}))
+    graph, signature = exported.graph, exported.graph_signature
+    by_name = {node.name: node for node in graph.nodes}
+    for tensor, name in zip(captured.contract.inputs, signature.user_inputs, strict=True):
+        if tensor.name in pictures:
+            given = by_name[str(name)]
+            with graph.inserting_after(given):
+                scaled = graph.call_function(torch.ops.aten.mul.Tensor, (given, 1 / _IMAGE_PEAK))
+            scaled.meta = dict(given.meta)
+            given.replace_all_uses_with(scaled)  # in the product too, which takes it all the same
+            scaled.args = (given, 1 / _IMAGE_PEAK)
+    end = graph.output_node()
+    results = list(end.args[0])
+    for index, tensor in enumerate(captured.contract.outputs):
+        if tensor.name in pictures:
+            with graph.inserting_before(end):
+                node = graph.call_function(torch.ops.aten.mul.Tensor, (results[index], _IMAGE_PEAK))
+            node.meta = dict(results[index].meta)
+            signature.output_specs[index].arg.name = node.name
+            results[index] = node
+    end.args = (tuple(results),)
+    return exported
+
+
+def _without_aliases(exported: "torch.export.ExportedProgram") -> "torch.export.ExportedProgram":
+    """Take out, in place, what the converter lacks: aten.alias, coremltools issue 2517."""
+    import torch
+
+    for node in list(exported.graph.nodes):
         if node.op == "call_function" and node.target is torch.ops.aten.alias.default:
             node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-    end = graph.output_node()
-    given = list(end.args[0])
-    for index, image in enumerate(as_image):
-        if image:
-            with graph.inserting_before(end):
-                node = graph.call_function(torch.ops.aten.mul.Tensor, (given[index], _IMAGE_PEAK))
-            node.meta = dict(given[index].meta)
-            exported.graph_signature.output_specs[index].arg.name = node.name
-            given[index] = node
-    end.args = (tuple(given),)
+            exported.graph.erase_node(node)
     return exported
 
 
@@ -124,13 +188,13 @@ def _feature(tensor: TensorSpec, half: bool, pictures: frozenset[str], *, given:
         return ct.TensorType(name=tensor.name, dtype=np.float16 if half else np.float32, **shape)
     colour = tensor.shape[1] == 3
     layout = ct.colorlayout.RGB if colour else ct.colorlayout.GRAYSCALE
-    scale = {"scale": 1 / _IMAGE_PEAK} if given else {}
-    return ct.ImageType(name=tensor.name, color_layout=layout, **shape, **scale)
+    return ct.ImageType(name=tensor.name, color_layout=layout, **shape)
 
 
 def _describe(spec: Any, contract: ProgramContract, metadata: Mapping[str, str]) -> None:
     meanings = {tensor.name: tensor.meaning for tensor in (*contract.inputs, *contract.outputs)}
-    for feature in (*spec.description.input, *spec.description.output):
+    features = spec.description
+    for feature in (*features.input, *features.output, *features.state):
         feature.shortDescription = meanings[feature.name]
     own = spec.description.metadata.userDefined
     del own["com.github.apple.coremltools.conversion_date"]  # the same inputs, the same bytes

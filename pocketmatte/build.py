@@ -54,7 +54,7 @@ def _build(
     for row, recipe, contract in request.captures():
         source = described(weights[row.name])
         stale = []
-        for form in request.forms(contract):
+        for form in request.forms(row, recipe, contract):
             path = artifact_path(row, contract.name, recipe, form)
             key = build_key(row, contract.name, recipe, form, source)
             if _up_to_date(out, entries.get(path), key):

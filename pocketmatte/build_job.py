@@ -132,7 +132,7 @@ def _entry(job: Job, form: str, relative: str, notes: dict[str, object]) -> Arti
             "outputs": outputs,
             "states": states,
             "weights_digest": job.weights.digest,
-            "tools": tool_versions(),
+            "tools": tool_versions(form),
             "notes": notes,
             "build_key": build_key(spec, job.program, job.recipe, form, job.weights),
         }

@@ -13,6 +13,7 @@ import export
 import tiers
 from export.manifest import Weights
 from export.recipe import recipe as recipe_of
+from export.targets import target
 from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
@@ -28,7 +29,7 @@ def build_key(spec: TierSpec, program: str, recipe: str, form: str, weights: Wei
         "spec": dataclasses.asdict(spec),
         "recipe": dataclasses.asdict(recipe_of(recipe)),
         "metadata": file_metadata(spec, program, recipe, form, weights),
-        "tools": tool_versions(),
+        "tools": tool_versions(form),
         "source": _source_digest(spec.network),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -57,9 +58,9 @@ def file_metadata(
 
 
 @functools.cache
-def tool_versions() -> dict[str, str]:
-    """Return the versions of everything that takes part in an export."""
-    return {name: metadata.version(name) for name in _TOOLS}
+def tool_versions(form: str) -> dict[str, str]:
+    """Return the versions of everything that takes part in an export to a format."""
+    return {name: metadata.version(name) for name in (*_TOOLS, *target(form).extra)}
 
 
 @functools.cache

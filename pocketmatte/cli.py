@@ -12,8 +12,11 @@ import typer
 
 from pocketmatte.commands.catalogue import tiers
 from pocketmatte.commands.demo import demo
+from pocketmatte.commands.linting import lint_
 from pocketmatte.commands.making import build_, export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
+from pocketmatte.commands.on_mac import mac
+from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import bench_, verify_
 from pocketmatte.console import note
 from tiers.errors import PocketMatteError, UsageError
@@ -45,6 +48,9 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "export": export_,
     "build": build_,
     "verify": verify_,
+    "parity": parity,
+    "lint": lint_,
+    "mac": mac,
     "bench": bench_,
     "matte": matte_,
     "evaluate": evaluate_,

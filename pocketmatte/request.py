@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from export.mlpackage import images
+from export.own_states import keeps_own_states
 from export.recipe import recipe as recipe_of
-from export.targets import target
+from export.targets import makeable, target
 from tiers.contract import ProgramContract
 from tiers.contract_table import PROGRAMS, contracts
 from tiers.errors import UsageError
@@ -15,6 +16,7 @@ from tiers.ladder import tier as tier_of
 from tiers.spec import Orientation, TierSpec
 
 _IMAGES = "coreml-image"
+_STATES = "coreml-stateful"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,15 +42,16 @@ class Request:
     programs: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse names that do not exist.
+        """Refuse names that do not exist and formats that cannot be made here.
 
         Raises:
             UsageError: If a name is unknown; the message lists the known ones.
+            RuntimeUnavailableError: If this machine lacks a library that a format is written with.
         """
         for name in self.tiers:
             tier_of(self.network, name)
         for name in self.formats:
-            target(name)
+            makeable(name)
         for name in self.recipes:
             recipe_of(name)
         for name in self.programs or ():
@@ -74,12 +77,22 @@ class Request:
         return [
             artifact_path(row, contract.name, recipe, form)
             for row, recipe, contract in self.captures()
-            for form in self.forms(contract)
+            for form in self.forms(row, recipe, contract)
         ]
 
-    def forms(self, contract: ProgramContract) -> tuple[str, ...]:
-        """Return the formats that ``contract`` is written in: images need a picture."""
-        return tuple(form for form in self.formats if form != _IMAGES or images(contract))
+    def forms(self, row: TierSpec, recipe: str, contract: ProgramContract) -> tuple[str, ...]:
+        """Return the formats that a capture is written in.
+
+        Images need a picture, and Core ML's own states half precision and states that no other
+        program of the network takes.
+        """
+        half = recipe_of(recipe).dtype == "float16"
+        left_out = set()
+        if not images(contract):
+            left_out.add(_IMAGES)
+        if not half or not keeps_own_states(contract, contracts(row)):
+            left_out.add(_STATES)
+        return tuple(form for form in self.formats if form not in left_out)
 
 
 def artifact_path(spec: TierSpec, program: str, recipe: str, form: str) -> str:

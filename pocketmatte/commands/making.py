@@ -106,7 +106,7 @@ def export_(
     request = Request(
         network=network,
         tiers=(tier_name,),
-        formats=chosen(form, list(TARGETS), "format"),
+        formats=_formats(form),
         recipes=chosen(recipe, list(RECIPES), "recipe"),
         orientation=orientation,
         weights=weights,
@@ -155,11 +155,12 @@ def build_(
 
         pocketmatte build --tier all --jobs 2 --out build/matrix
     """
+    formats = _formats(form)
     requests = [
         Request(
             network=name,
             tiers=chosen(tier_names, list(ladder(name)), "tier"),
-            formats=chosen(form, list(TARGETS), "format"),
+            formats=formats,
             recipes=chosen(recipe, list(RECIPES), "recipe"),
             orientation=orientation,
             weights=weights,
@@ -167,6 +168,17 @@ def build_(
         for name in chosen(network, list(LADDERS), "network")
     ]
     finish(built(out, requests, jobs=jobs), as_json=as_json)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Return the formats of an option; ``all`` means those that can be made here, and says so."""
+    names = chosen(text, list(TARGETS), "format")
+    if text != "all":
+        return names
+    missing = {name: reason for name in names if (reason := target(name).unavailable())}
+    for name, reason in missing.items():
+        note(f"{name} is left out: {reason}")
+    return tuple(name for name in names if name not in missing)
 
 
 def require_one_program(request: Request) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from PIL import Image
 
+from export.own_states import explicit
 from pocketmatte.runtimes.checks import (
     check_declared,
     check_file,
@@ -26,13 +27,19 @@ if TYPE_CHECKING:
 
 Feature: TypeAlias = Image.Image | FloatArray
 
-_COMPUTE_UNITS = "ALL"  # what an app gets that asks for nothing else
-
 
 class CoreMlMacOs:
-    """See ``protocol.Runtime``."""
+    """See ``protocol.Runtime``.
 
-    name = "coreml"
+    Args:
+        name: In the table of runtimes.
+        units: Core ML's name of the compute units that it may use; ``ALL`` is what an app gets that
+            asks for nothing else.
+    """
+
+    def __init__(self, name: str = "coreml", units: str = "ALL") -> None:
+        self.name = name
+        self._units = units
 
     def unavailable(self) -> str | None:
         """Return why Core ML cannot be used here, or ``None``."""
@@ -47,31 +54,36 @@ class CoreMlMacOs:
         if reason := self.unavailable():
             raise RuntimeUnavailableError(reason)
         check_file(path)
-        return CoreMlMacOsSession(path, contract, checked_threads(threads))
+        return CoreMlMacOsSession(path, contract, checked_threads(threads), self.name, self._units)
 
 
 class CoreMlMacOsSession:
-    """See ``protocol.Session``. Takes both variants: tensors, or images for the pictures."""
+    """See ``protocol.Session``.
 
-    def __init__(self, path: Path, contract: ProgramContract, threads: int) -> None:
+    Takes every variant: tensors, images for the pictures, states inside the file, which are set to
+    what ``run`` is given and read back.
+    """
+
+    def __init__(
+        self, path: Path, contract: ProgramContract, threads: int, name: str, units: str
+    ) -> None:
         import coremltools
 
         self._path, self._contract = path, contract
-        self._model: MLModel | None = _model(path)
+        self._model: MLModel | None = _model(path, units)
         description = self._model.get_spec().description
         inputs = {feature.name: feature for feature in description.input}
         outputs = {feature.name: feature for feature in description.output}
-        for kind, expected, declared in (
-            ("inputs", contract.inputs, inputs),
-            ("outputs", contract.outputs, outputs),
-        ):
+        self._states = {each.name: _shape_of_state(each) for each in description.state}
+        taken, given = explicit(contract) if self._states else (contract.inputs, contract.outputs)
+        for kind, expected, declared in (("inputs", taken, inputs), ("outputs", given, outputs)):
             shapes = {name: _shape(feature) for name, feature in declared.items()}
             check_declared(path, kind, expected, shapes)
         self._images = {name for name, f in inputs.items() if f.type.HasField("imageType")}
         self._facts: dict[str, str | int] = {
-            "runtime": CoreMlMacOs.name,
+            "runtime": name,
             "version": f"coremltools {coremltools.__version__}",
-            "provider": _COMPUTE_UNITS,
+            "provider": units,
             "threads_requested": threads,
         }
 
@@ -89,9 +101,10 @@ class CoreMlMacOsSession:
         features: dict[str, Feature] = {
             name: to_image(array) if name in self._images else array
             for name, array in arrays.items()
+            if name not in self._states
         }
         try:
-            outputs = self._model.predict(features)
+            outputs = self._predicted(self._model, features, arrays)
         except RuntimeError as error:
             msg = f"Core ML cannot run {self._path}: {one_line(error)}"
             raise BundleError(msg) from error
@@ -99,6 +112,26 @@ class CoreMlMacOsSession:
             tensor.name: from_feature(tensor, outputs[tensor.name])
             for tensor in self._contract.outputs
         }
+
+    def _predicted(
+        self,
+        model: "MLModel",
+        features: dict[str, Feature],
+        arrays: Mapping[str, FloatArray],
+    ) -> dict[str, Feature]:
+        """Run the model, its own states set to those of ``arrays`` and read back."""
+        if not self._states:
+            return dict(model.predict(features))
+        state = model.make_state()
+        for name, shape in self._states.items():
+            stored = np.zeros(shape, dtype=np.float16)
+            stored[..., : arrays[name].shape[-1]] = arrays[name]
+            state.write_state(name, stored)
+        outputs = dict(model.predict(features, state=state))
+        for pair in self._contract.states:
+            width = arrays[pair.input].shape[-1]
+            outputs[pair.output] = np.asarray(state.read_state(pair.input))[..., :width]
+        return outputs
 
     def close(self) -> None:
         """Free the model."""
@@ -137,17 +170,19 @@ def _pixels(image: Image.Image, channels: int) -> FloatArray:
     return pixels.reshape(1, *pixels.shape[:2], channels).transpose(0, 3, 1, 2)
 
 
-def _model(path: Path) -> "MLModel":
+def _model(path: Path, units: str) -> "MLModel":
     import coremltools
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
-        return coremltools.models.MLModel(
-            str(path), compute_units=coremltools.ComputeUnit[_COMPUTE_UNITS]
-        )
+        return coremltools.models.MLModel(str(path), compute_units=coremltools.ComputeUnit[units])
     except (DecodeError, OSError, RuntimeError, ValueError) as error:
         msg = f"Core ML refuses {path}: {one_line(error)}; build it again"
         raise BundleError(msg) from error
+
+
+def _shape_of_state(feature: "FeatureDescription") -> tuple[int, ...]:
+    return tuple(feature.type.stateType.arrayType.shape)
 
 
 def _shape(feature: "FeatureDescription") -> tuple[int, ...]:

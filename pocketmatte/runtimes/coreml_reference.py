@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from export.own_states import explicit, stored_shapes
+from pocketmatte.mlprogram.types import State, StateType, TensorType, Value
 from pocketmatte.runtimes.checks import (
     check_declared,
     check_file,
@@ -46,27 +49,39 @@ class CoreMlReference:
 
 
 class CoreMlReferenceSession:
-    """See ``protocol.Session``. Takes both variants: tensors, or images for the pictures."""
+    """See ``protocol.Session``.
+
+    Takes every variant: tensors, images for the pictures, states inside the file. Those are set to
+    what ``run`` is given and read back from where the program left them, so that all variants go by
+    one contract.
+    """
 
     def __init__(self, path: Path, contract: ProgramContract, threads: int) -> None:
         from pocketmatte.mlprogram.evaluate import Evaluator
         from pocketmatte.mlprogram.read import read_package
-        from pocketmatte.mlprogram.types import TensorType, Value
 
         self._path, self._contract, self._threads = path, contract, threads
         model = read_package(path)
         function = model.functions[model.default]
         declared = {
-            named.name: named.type.shape
+            named.name: tuple(size or 0 for size in named.type.shape)
             for named in function.inputs
             if isinstance(named.type, TensorType)
         }
-        shapes = {name: tuple(size or 0 for size in shape) for name, shape in declared.items()}
-        check_declared(path, "inputs", contract.inputs, shapes)
+        self._states = {
+            named.name: tuple(size or 0 for size in named.type.wrapped.shape)
+            for named in function.inputs
+            if isinstance(named.type, StateType)
+        }
+        inputs, outputs = contract.inputs, contract.outputs
+        if self._states:
+            inputs, outputs = explicit(contract)
+            _check_states(path, self._states, stored_shapes(contract))
+        check_declared(path, "inputs", inputs, declared)
         self._images = {
             feature.name for feature in (*model.inputs, *model.outputs) if feature.image
         }
-        names = {tensor.name for tensor in contract.outputs}
+        names = {tensor.name for tensor in outputs}
         if names != set(function.body.outputs):
             msg = f"{path} gives {', '.join(function.body.outputs)}; expected {', '.join(names)}"
             raise BundleError(msg)
@@ -103,16 +118,36 @@ class CoreMlReferenceSession:
         arrays = checked_inputs(self._contract, inputs)
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
-        given = {
-            name: torch.from_numpy(_pixels(array) if name in self._images else array)
-            for name, array in arrays.items()
-        }
+        given: dict[str, Value] = {}
+        for name, array in arrays.items():
+            tensor = torch.from_numpy(_pixels(array) if name in self._images else array)
+            given[name] = self._state(name, tensor) if name in self._states else tensor
         try:
             outputs = self._run(given)
         except BundleError as error:
             msg = f"{self._path}: {error}"
             raise BundleError(msg) from error
+        if self._states:
+            for pair in self._contract.states:
+                outputs[pair.output] = self._stored(given[pair.input], arrays[pair.input].shape[-1])
         return {tensor.name: self._array(tensor.name, outputs) for tensor in self._contract.outputs}
+
+    def _state(self, name: str, value: Tensor) -> State:
+        """Return a state that holds ``value``; what its width is padded with stays 0."""
+        stored = torch.zeros(self._states[name])
+        stored[..., : value.shape[-1]] = value
+        return State(stored)
+
+    def _stored(self, state: Value, width: int) -> Tensor:
+        """Return what a state holds, without its padding.
+
+        Raises:
+            BundleError: If the padding is no longer 0.
+        """
+        if not isinstance(state, State) or state.value[..., width:].any():
+            msg = f"{self._path} writes into the padding of a state; build it again"
+            raise BundleError(msg)
+        return state.value[..., :width]
 
     def close(self) -> None:
         """Free the program."""
@@ -130,6 +165,23 @@ class CoreMlReferenceSession:
 
 
 _NAMES: Mapping[str, str] = {"fp16": "float16", "fp32": "float32"}
+
+
+def _check_states(
+    path: Path, declared: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse a package whose states are not those of the contract, padded.
+
+    Raises:
+        BundleError: With both.
+    """
+    if dict(declared) != dict(expected):
+        has, must_have = (
+            ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            for shapes in (declared, expected)
+        )
+        msg = f"{path} holds another program: its states are {has}; expected {must_have}"
+        raise BundleError(msg)
 
 
 def _pixels(picture: FloatArray) -> FloatArray:

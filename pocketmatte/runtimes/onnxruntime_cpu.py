@@ -89,7 +89,7 @@ class OnnxRuntimeCpuSession:
         }
         try:
             outputs = self._session.run(names, feed)
-        except _refusals() as error:
+        except refusals() as error:
             msg = f"ONNX Runtime cannot run {self._path}: {one_line(error)}"
             raise BundleError(msg) from error
         return {
@@ -113,12 +113,12 @@ def _session(path: Path, threads: int) -> "InferenceSession":
     options.log_severity_level = _ONLY_FATAL
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
-    except _refusals() as error:
+    except refusals() as error:
         msg = f"ONNX Runtime refuses {path}: {one_line(error)}; build it again"
         raise BundleError(msg) from error
 
 
-def _refusals() -> tuple[type[Exception], ...]:
+def refusals() -> tuple[type[Exception], ...]:
     """Return what ONNX Runtime raises; its exceptions have no base class of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 

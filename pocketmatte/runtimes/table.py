@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from export.targets import Target
+from pocketmatte.runtimes.coreai import CoreAi
 from pocketmatte.runtimes.coreml_macos import CoreMlMacOs
 from pocketmatte.runtimes.coreml_reference import CoreMlReference
 from pocketmatte.runtimes.executorch_xnnpack import ExecuTorchXnnpack
@@ -12,12 +13,22 @@ from pocketmatte.runtimes.protocol import Runtime
 from tiers.errors import UsageError
 
 # PyTorch eager runs networks, not files: ``torch_eager.TorchSession`` is made from a program.
+# Core ML's choices of compute units, of which the first is what verify and bench use.
+CORE_ML: Mapping[str, Runtime] = MappingProxyType(
+    {
+        "coreml": CoreMlMacOs(),
+        "coreml-cpu": CoreMlMacOs("coreml-cpu", "CPU_ONLY"),
+        "coreml-ne": CoreMlMacOs("coreml-ne", "CPU_AND_NE"),
+    }
+)
+
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
     {
         "onnxruntime": OnnxRuntimeCpu(),
         "executorch": ExecuTorchXnnpack(),
-        "coreml": CoreMlMacOs(),
+        **CORE_ML,
         "coreml-reference": CoreMlReference(),
+        "coreai": CoreAi(),
     }
 )
 

@@ -30,7 +30,8 @@ network = Rvm(spec.shape).eval()
 network.load_state_dict(load_file(folder / "weights.safetensors"))
 captured = capture(network, spec, "matte", recipe("fp16"))
 for row in reversed(TARGETS.values()):
-    row.export(captured, folder / f"matte-fp16{row.suffix}", json.loads(sys.argv[2]))
+    if not row.unavailable():
+        row.export(captured, folder / f"matte-fp16{row.suffix}", json.loads(sys.argv[2]))
 """
 
 
@@ -66,6 +67,8 @@ def _digests(path: Path) -> dict[str, str]:
 def test_two_processes_write_the_same_bytes(
     files: Callable[[str, str], tuple[Path, Notes]], elsewhere: tuple[Path, str], name: str
 ) -> None:
+    if reason := TARGETS[name].unavailable():
+        pytest.skip(reason)
     path = files(name, "fp16")[0]
     assert _digests(path) == _digests(elsewhere[0] / path.name)
 
@@ -73,5 +76,5 @@ def test_two_processes_write_the_same_bytes(
 def test_the_exporters_say_nothing_and_leave_nothing_else(elsewhere: tuple[Path, str]) -> None:
     folder, said = elsewhere
     assert said == ""
-    names = {f"matte-fp16{row.suffix}" for row in TARGETS.values()}
+    names = {f"matte-fp16{row.suffix}" for row in TARGETS.values() if not row.unavailable()}
     assert {path.name for path in folder.iterdir()} == {"weights.safetensors", *names}

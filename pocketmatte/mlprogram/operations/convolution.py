@@ -98,9 +98,7 @@ def l2_pool(
     return torch.sqrt(average(wide, kernel_sizes, strides) * count)
 
 
-def linear(
-    x: Tensor, weight: Tensor, context: Context, bias: Tensor | None = None
-) -> Tensor:
+def linear(x: Tensor, weight: Tensor, context: Context, bias: Tensor | None = None) -> Tensor:
     """Return ``x`` times the transpose of ``weight``, ``(C', C)``, plus ``bias``."""
     product = _product(x, weight.transpose(-1, -2), context)
     return product if bias is None else product + bias

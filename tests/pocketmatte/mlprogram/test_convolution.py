@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pocketmatte.mlprogram.context import Context
 from pocketmatte.mlprogram.operations.convolution import (
     avg_pool,
     conv,
@@ -13,6 +14,8 @@ from pocketmatte.mlprogram.operations.convolution import (
     max_pool,
     padding,
 )
+from pocketmatte.mlprogram.program import Named, Operation
+from pocketmatte.mlprogram.types import FP32, INT32, Element, TensorType
 
 
 def drawn(*shape: int) -> Tensor:
@@ -102,14 +105,31 @@ def test_an_l2_pool_is_the_length_of_its_window() -> None:
     assert torch.allclose(l2_pool(x, (2,), "valid", strides=(2,)), expected, atol=1e-6)
 
 
+def declaring(element: Element) -> Context:
+    """Return the context of an operation that declares one result of a type."""
+    named = Named(name="y", type=TensorType(element=element, shape=(), variadic=True))
+    operation = Operation(kind="matmul", inputs={}, attributes={}, outputs=(named,), blocks=())
+    return Context(opset=7, operation=operation, run=lambda _, values: values)
+
+
 def test_matrices_are_turned_before_they_are_multiplied() -> None:
+    context = declaring(FP32)
     x, y = drawn(2, 3, 4), drawn(2, 5, 4)
     expected = np.einsum("bij,bkj->bik", x.numpy(), y.numpy())
-    assert np.allclose(matmul(x, y, transpose_y=True).numpy(), expected, atol=1e-5)
+    assert np.allclose(matmul(x, y, context, transpose_y=True).numpy(), expected, atol=1e-5)
     turned = x.transpose(-1, -2).contiguous()
-    assert torch.allclose(
-        matmul(turned, y, transpose_x=True, transpose_y=True), matmul(x, y, False, True)
-    )
+    found = matmul(turned, y, context, transpose_x=True, transpose_y=True)
+    assert np.allclose(found.numpy(), expected, atol=1e-5)
     weight, bias = drawn(5, 4), drawn(5)
     expected = np.einsum("bij,kj->bik", x.numpy(), weight.numpy()) + bias.numpy()
-    assert np.allclose(linear(x, weight, bias).numpy(), expected, atol=1e-5)
+    assert np.allclose(linear(x, weight, context, bias).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("element", [FP32, INT32])
+def test_a_whole_matrix_times_a_broken_one_is_of_the_kind_that_is_declared(
+    element: Element,
+) -> None:
+    whole, broken = torch.tensor([[1, 2], [3, 4]], dtype=torch.int32), torch.full((2, 1), 1.5)
+    found = matmul(whole, broken, declaring(element))
+    assert found.dtype == element.held
+    assert found.tolist() == ([[4.5], [10.5]] if element == FP32 else [[4], [10]])

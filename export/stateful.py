@@ -1,0 +1,53 @@
+"""A program that keeps its recurrent states itself, as buffers that it overwrites."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from export.own_states import explicit, stored_shapes
+from export.program import Captured
+from tiers.contract import ProgramContract
+from tiers.errors import ExportError
+
+
+def with_own_states(captured: Captured) -> torch.export.ExportedProgram:
+    """Return the program in single precision with its states as buffers of padded width.
+
+    Raises:
+        ExportError: If it has no states.
+    """
+    if not captured.contract.states:
+        where = f"{captured.spec.network}/{captured.spec.name}/{captured.contract.name}"
+        msg = f"{where} has no states to keep; export it as coreml"
+        raise ExportError(msg)
+    inputs, _ = explicit(captured.contract)
+    module = _Stateful(captured.exported.module().float(), captured.contract)
+    return torch.export.export(module, tuple(torch.zeros(tensor.shape) for tensor in inputs))
+
+
+class _Stateful(nn.Module):
+    """Call a program with its states out of buffers, and put the new ones there."""
+
+    def __init__(self, program: nn.Module, contract: ProgramContract) -> None:
+        super().__init__()
+        self.program = program
+        self.inputs = [(tensor.name, tensor.shape[-1]) for tensor in contract.inputs]
+        self.outputs = [tensor.name for tensor in contract.outputs]
+        self.kept_as = {pair.output: pair.input for pair in contract.states}
+        for name, shape in stored_shapes(contract).items():
+            self.register_buffer(name, torch.zeros(shape))
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        rest = iter(given)
+        kept = dict(self.named_buffers(recurse=False))
+        taken = [
+            kept[name][..., :width] if name in kept else next(rest) for name, width in self.inputs
+        ]
+        shown = []
+        for name, value in zip(self.outputs, self.program(*taken), strict=True):
+            if name in self.kept_as:
+                state = kept[self.kept_as[name]]
+                state.copy_(functional.pad(value, (0, state.shape[-1] - value.shape[-1])))
+            else:
+                shown.append(value)
+        return tuple(shown)
