@@ -6,6 +6,7 @@ on the order nor on what else is run.
 
 import gc
 import hashlib
+import importlib.util
 import random
 import re
 import sys
@@ -42,8 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
     stand_in.install(watch)
     tolerance.install(watch)
     _choose_frontends()
-    # Some files import it for a few of their tests, which then stop at what it lacks.
-    sys.modules.setdefault("torchvision", types.ModuleType("torchvision"))
+    if importlib.util.find_spec("torchvision") is None:
+        # Some files import it for a few of their tests, which then stop at what it lacks.
+        sys.modules["torchvision"] = types.ModuleType("torchvision")
     config.pluginmanager.register(_Suite(config, watch), "coreml_suite")
 
 

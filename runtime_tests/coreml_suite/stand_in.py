@@ -83,17 +83,14 @@ def install(watch: Watch) -> None:
     Args:
         watch: Is told of every program that is run.
     """
-    import coremltools
-    import coremltools.converters.mil.testing_utils as testing_utils
     from coremltools import _deps
+    from coremltools.converters.mil import testing_utils
     from coremltools.models import MLModel, utils
 
     _deps._IS_MACOS = True
     testing_utils._IS_MACOS = True
     utils._is_macos = lambda: True
     utils._macos_version = lambda: MACOS
-    coremltools.utils._is_macos = lambda: True
-    coremltools.utils._macos_version = lambda: MACOS
 
     def predict(model: Any, data: Any, state: States | None = None) -> Any:
         watch.evaluations += 1

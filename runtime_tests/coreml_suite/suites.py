@@ -1,4 +1,4 @@
-"""Which of coremltools' test files are run, and how few of their tests a sample takes."""
+"""Which of coremltools' test files are run."""
 
 import importlib.util
 from collections.abc import Iterator, Mapping
