@@ -1,5 +1,7 @@
 """A program that keeps its recurrent states itself, as buffers that it overwrites."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,7 +23,8 @@ def with_own_states(captured: Captured) -> torch.export.ExportedProgram:
         msg = f"{where} has no states to keep; export it as coreml"
         raise ExportError(msg)
     inputs, _ = explicit(captured.contract)
-    module = _Stateful(captured.exported.module().float(), captured.contract)
+    program = copy.deepcopy(captured.exported).module().float()  # other formats are still to come
+    module = _Stateful(program, captured.contract)
     return torch.export.export(module, tuple(torch.zeros(tensor.shape) for tensor in inputs))
 
 
