@@ -100,4 +100,24 @@ KNOWN: tuple[Known, ...] = (
         outcome="failed",
         reason="asks that a model that was not loaded cannot predict; the evaluator reads its file",
     ),
+    Known(
+        tests=r"TestScatter::test_ios17_invalid_indices\[.*validate_indices=False",
+        error=r"indices .* Core ML leaves undefined$",
+        outcome="refused",
+        reason="asks that indices beyond the tensor give anything but what is right",
+    ),
+    Known(
+        tests=r"::TestCropResize::test_builder_to_backend_ios1(6\[.*'fp32'|7\[.*'fp32'.*N=3)",
+        error=r"1 / 12 .* difference among violations: 0\.000999",
+        outcome="failed",
+        reason="expects 7.899, written by hand, in row 1.5 and column 0.9 of 1 + 4 row + column, "
+        "which is 7.9; coremltools' own runs leave single precision out unless asked",
+    ),
+    Known(
+        tests=r"iOS15/test_image_resizing\.py::TestResample::test_builder_to_backend_smoke\[.*'fp32'",
+        error=r"assert 0 == 2$",
+        outcome="failed",
+        reason="expects the two casts that half precision needs in single precision too; the "
+        "values, compared before, are right",
+    ),
 )
