@@ -85,7 +85,8 @@ def _coreml_stateful(captured: "Captured", path: Path, metadata: Mapping[str, st
     from export.to_coreml import to_coreml_stateful
 
     to_coreml_stateful(captured, path, metadata)
-    return {"minimum_runtime": "iOS 18", "states": stored_shapes(captured.contract)}
+    states = {name: list(shape) for name, shape in stored_shapes(captured.contract).items()}
+    return {"minimum_runtime": "iOS 18", "states": states}
 
 
 def _executorch(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:

@@ -73,7 +73,7 @@ def to_coreml_stateful(captured: Captured, path: Path, metadata: Mapping[str, st
         # looks for an operation that it has removed itself
         passes.remove_passes({"common::canonicalize_inplace_pattern"})
         model = ct.convert(
-            _without_aliases(with_own_states(captured).run_decompositions({})),
+            _prepared(with_own_states(captured)),
             inputs=[_feature(tensor, True, frozenset(), given=True) for tensor in inputs],
             outputs=[_feature(tensor, True, frozenset(), given=False) for tensor in outputs],
             minimum_deployment_target=ct.target.iOS18,
@@ -122,7 +122,7 @@ def _graph(captured: Captured, pictures: frozenset[str]) -> "torch.export.Export
 
     half = captured.recipe.dtype == "float16"
     wide = _widened(captured.exported) if half else captured.exported
-    exported = _without_aliases(wide.run_decompositions({}))
+    exported = _prepared(wide)
     graph, signature = exported.graph, exported.graph_signature
     by_name = {node.name: node for node in graph.nodes}
     for tensor, name in zip(captured.contract.inputs, signature.user_inputs, strict=True):
@@ -144,6 +144,13 @@ def _graph(captured: Captured, pictures: frozenset[str]) -> "torch.export.Export
             results[index] = node
     end.args = (tuple(results),)
     return exported
+
+
+def _prepared(exported: "torch.export.ExportedProgram") -> "torch.export.ExportedProgram":
+    """Return a copy in the operators that the converter takes and the Neural Engine likes."""
+    from export.pool_steps import in_pool_steps
+
+    return in_pool_steps(_without_aliases(exported.run_decompositions({})))
 
 
 def _without_aliases(exported: "torch.export.ExportedProgram") -> "torch.export.ExportedProgram":

@@ -9,7 +9,7 @@ from rich.table import Table
 from pocketmatte.console import Done, JsonFlag, emit, finish, note, relative, stdout, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pocketmatte.lint.check import Linted
 
@@ -23,6 +23,9 @@ def lint_(
     files: Annotated[list[Path], typer.Argument(help="Core ML packages: FILE.mlpackage.")],
     strict: Annotated[
         bool, typer.Option("--strict", help="End with 1 at warnings too, not at errors alone.")
+    ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print one line of each function.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -38,12 +41,21 @@ def lint_(
         pocketmatte lint build/bundle/rvm/t04/matte-fp16.mlpackage
 
         pocketmatte lint build/bundle/rvm/*/*.mlpackage --strict --json
+
+        pocketmatte lint build/bundle/*/*/*-fp16.mlpackage --summary
     """
-    finish(linted(files, strict=strict, as_json=as_json), as_json=as_json)
+    done = linted(files, strict=strict, as_json=as_json, show=_summarise if summary else _show)
+    finish(done, as_json=as_json)
 
 
-def linted(files: "Sequence[Path]", *, strict: bool, as_json: bool) -> Done:
-    """Lint files, show a table of each function, and say what was found."""
+def linted(
+    files: "Sequence[Path]",
+    *,
+    strict: bool,
+    as_json: bool,
+    show: "Callable[[Mapping[str, Sequence[Linted]]], None]",
+) -> Done:
+    """Lint files, show what was found of each function, and say how much it is."""
     from pocketmatte.lint.check import lint_package
     from pocketmatte.lint.finding import SEVERITIES
     from pocketmatte.lint.words import some
@@ -55,7 +67,7 @@ def linted(files: "Sequence[Path]", *, strict: bool, as_json: bool) -> Done:
             for finding in function.findings:
                 counts[finding.severity] += 1
     if not as_json:
-        _show(found)
+        show(found)
     counted = ", ".join(some(count, severity) for severity, count in counts.items())
     note(f"{counted}; {_NOTE}")
     passed = not counts["error"] and not (strict and counts["warning"])
@@ -87,6 +99,24 @@ def _show(found: "Mapping[str, Sequence[Linted]]") -> None:
     ]
     if cells:
         emit(None, table("", ("rule", "mend", "source"), cells), as_json=False)
+
+
+def _summarise(found: "Mapping[str, Sequence[Linted]]") -> None:
+    """Print one line of each function: how much it breaks, and what is worse than a hint."""
+    cells = []
+    for path, functions in found.items():
+        for function in functions:
+            severities = [finding.severity for finding in function.findings]
+            worse = [
+                f"{finding.rule} {100 * (finding.mac_share or 0):.0f}%"
+                for finding in function.findings
+                if finding.severity != "hint"
+            ]
+            where = path if function.function == "main" else f"{path}, {function.function}"
+            counts = [severities.count(each) for each in ("error", "warning", "hint")]
+            cells.append((where, function.operation_count, *counts, ", ".join(worse)))
+    columns = ("file", "operations", "errors", "warnings", "hints", "rules and their share of MACs")
+    emit(None, table("", columns, cells), as_json=False)
 
 
 def _findings(function: "Linted") -> Table:

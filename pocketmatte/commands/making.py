@@ -194,6 +194,22 @@ def require_one_program(request: Request) -> None:
         raise UsageError(msg)
 
 
+def _nothing(requests: Sequence[Request]) -> str:
+    """Return why none of the requests asks for a file."""
+    networks = ", ".join(dict.fromkeys(request.network for request in requests))
+    formats, recipes = (
+        ", ".join(dict.fromkeys(name for names in each for name in names))
+        for each in (
+            [request.formats for request in requests],
+            [request.recipes for request in requests],
+        )
+    )
+    return (
+        f"no program of {networks} is written as {formats} in {recipes}; coreml-image needs a "
+        "picture, coreml-stateful fp16 and rvm or stfam: choose another --format or --recipe"
+    )
+
+
 def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
     """Build every request into ``out``, with a bar and a line about what came of it."""
     require_at_least("--jobs", jobs)
@@ -202,6 +218,9 @@ def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
 
     started = time.monotonic()
     total = sum(len(request.paths()) for request in requests)
+    if not total:
+        msg = _nothing(requests)
+        raise UsageError(msg)
     events = []
     with progress(total, "building") as advance:
         for request in requests:
@@ -215,7 +234,7 @@ def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
     seconds = time.monotonic() - started
     for event in events:
         if event.reason:
-            note(f"failed: {event.path}: {event.reason}")
+            note(f"{event.outcome}: {event.path}: {event.reason}")
     counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     memory = peak_memory_bytes()
     note(

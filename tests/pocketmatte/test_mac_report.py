@@ -29,7 +29,7 @@ class Refusing(CoreMlReference):
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bundle of t01 as Core ML packages, its states outside and inside."""
     out = tmp_path_factory.mktemp("mac") / "bundle"
-    words = "build --tier t01 --format coreml,coreml-stateful --recipe fp16 --out"
+    words = "build --network rvm --tier t01 --format coreml,coreml-stateful --recipe fp16 --out"
     assert run([*words.split(), str(out)]) == 0
     return out
 

@@ -59,11 +59,13 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def lint(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    def call(*files: Path, strict: bool = False, as_json: bool = False) -> Ended:
+    def call(
+        *files: Path, strict: bool = False, summary: bool = False, as_json: bool = False
+    ) -> Ended:
         capfd.readouterr()
         code = 0
         try:
-            lint_(list(files), strict=strict, as_json=as_json)
+            lint_(list(files), strict=strict, summary=summary, as_json=as_json)
         except typer.Exit as ended:
             code = ended.exit_code
         out, err = capfd.readouterr()
@@ -102,6 +104,18 @@ def test_the_table_has_a_line_for_each_finding_and_says_what_to_do(
     assert any(line.startswith("wide-floats  build with the fp16 recipe") for line in lines)
     assert err.startswith("1 error, 0 warnings, 1 hint; a lint: it tells what is known to leave")
     assert "not where Core ML will place anything" in err
+
+
+def test_the_summary_has_a_line_for_each_function_and_names_what_is_worse_than_a_hint(
+    packages: dict[str, Path], lint: Callable[..., Ended]
+) -> None:
+    code, out, _ = lint(packages["wrong"], packages["warned"], packages["clean"], summary=True)
+    wrong, warned, clean = (line.split() for line in out.splitlines()[-3:])
+    assert code == 1
+    assert wrong[-2:] == ["wide-floats", "100%"]
+    assert warned[2:5] == ["0", "1", "1"]
+    assert warned[-2:] == ["row-alignment", "100%"]
+    assert clean[1:] == ["1", "0", "0", "0"]
 
 
 def test_json_holds_everything(packages: dict[str, Path], lint: Callable[..., Ended]) -> None:
