@@ -85,6 +85,23 @@ class Artifact(_Model):
     build_key: Sha256
 
 
+class Package(_Model):
+    """Several Core ML artifacts of one tier as the functions of one, its weights stored once."""
+
+    path: str
+    network: str
+    tier: str
+    recipe: str
+    minimum_runtime: Literal["iOS 18"]
+    sha256: Sha256
+    size_bytes: int
+    functions: dict[str, str]  # path of the artifact that each was made from
+    default: str  # the function that runs where an app names none
+    weights_digest: Sha256
+    tools: dict[str, str]
+    build_key: Sha256
+
+
 class Manifest(_Model):
     """A whole bundle."""
 
@@ -92,6 +109,7 @@ class Manifest(_Model):
     pocketmatte: str
     weights: list[Weights]
     artifacts: list[Artifact]
+    packages: list[Package] = []
 
 
 def contract_tensors(
@@ -131,18 +149,22 @@ def read_manifest(root: Path) -> Manifest:
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         msg = f"{path} is no manifest: {where}: {first['msg']}; build it again"
         raise BundleError(msg) from error
-    for relative in [entry.path for entry in manifest.artifacts] + [
-        entry.path for entry in manifest.weights if entry.path is not None
-    ]:
+    for relative in (
+        *(entry.path for entry in manifest.artifacts),
+        *(entry.path for entry in manifest.weights if entry.path is not None),
+        *(package.path for package in manifest.packages),
+        *(path for package in manifest.packages for path in package.functions.values()),
+    ):
         inside(root, relative)
     return manifest
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
-    """Write a bundle's manifest whole or not at all, artifacts in the order of their paths."""
+    """Write a bundle's manifest whole or not at all, in the order of paths."""
     ordered = manifest.model_copy(
         update={
             "artifacts": sorted(manifest.artifacts, key=lambda entry: entry.path),
+            "packages": sorted(manifest.packages, key=lambda package: package.path),
             "weights": sorted(manifest.weights, key=lambda entry: (entry.network, entry.digest)),
         }
     )

@@ -91,7 +91,11 @@ def check_mlpackage(path: Path, contract: ProgramContract, recipe: Recipe) -> No
         ("outputs", given.output, [_line(tensor, recipe, pictures) for tensor in outputs]),
         ("states", given.state, [f"{name}: float16 {shape}" for name, shape in states.items()]),
     ):
-        found = [f"{feature.name}: {_found(feature.type)}" for feature in features]
+        try:
+            found = [f"{feature.name}: {_found(feature.type)}" for feature in features]
+        except ValueError as error:  # a number that is no type and no colour space
+            msg = f"{path}: one of its {kind} is of an unknown type ({error}); build it again"
+            raise BundleError(msg) from error
         for has, must_have in itertools.zip_longest(found, promised, fillvalue="nothing"):
             if has != must_have:
                 msg = f"{path}: among its {kind} is {has}; its contract says {must_have}"
@@ -110,8 +114,8 @@ def _read(path: Path) -> Any:
             if spec.WhichOneof("Type") == "mlProgram":
                 load(spec, spec.specificationVersion, str(weights))  # infers every type again
         # coremltools looks up and asserts what a damaged file claims, without checking it first
-        except (AssertionError, AttributeError, DecodeError, LookupError, OSError, RuntimeError,
-                TypeError, ValueError) as error:  # fmt: skip
+        except (ArithmeticError, AssertionError, AttributeError, DecodeError, LookupError,
+                MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:  # fmt: skip
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             msg = f"{path}: not a Core ML package that can be read ({reason}); build it again"
             raise BundleError(msg) from error

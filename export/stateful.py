@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from export.own_states import explicit, stored_shapes
+from export.own_states import explicit, keeps_own_states, stored_shapes
 from export.program import Captured
 from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
 from tiers.errors import ExportError
 
 
@@ -16,11 +17,11 @@ def with_own_states(captured: Captured) -> torch.export.ExportedProgram:
     """Return the program in single precision with its states as buffers of padded width.
 
     Raises:
-        ExportError: If it has no states.
+        ExportError: If it has none that its file alone can keep, see ``keeps_own_states``.
     """
-    if not captured.contract.states:
+    if not keeps_own_states(captured.contract, contracts(captured.spec)):
         where = f"{captured.spec.network}/{captured.spec.name}/{captured.contract.name}"
-        msg = f"{where} has no states to keep; export it as coreml"
+        msg = f"{where} has no states that are its own and begin at 0; export it as coreml"
         raise ExportError(msg)
     inputs, _ = explicit(captured.contract)
     program = copy.deepcopy(captured.exported).module().float()  # other formats are still to come

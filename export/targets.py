@@ -124,6 +124,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 suffix=IMAGE_SUFFIX,
                 runtime="coreml",
                 export=_coreml_image,
+                evaluator="coreml-reference",
             ),
             Target(
                 name="coreml-stateful",

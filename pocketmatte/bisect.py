@@ -21,7 +21,7 @@ class Compared:
         name: Of the value.
         operation: What gives it in the candidate.
         max_abs: Largest absolute difference, infinite where either is not finite.
-        relative: That over the largest magnitude in the reference, at least 1e-3.
+        relative: That over the largest magnitude in the reference, which counts as 1e-3 at least.
     """
 
     name: str
@@ -101,15 +101,15 @@ def compared(
     """Return the differences of values by name, leaving out what either does not have."""
     expected, given = reference.run(inputs, names), candidate.run(inputs, names)
     return [
-        _difference(name, candidate.kinds[name], expected[name], given[name])
+        _difference(name, candidate.kinds.get(name, "-"), expected[name], given[name])
         for name in names
         if name in expected and name in given and expected[name].shape == given[name].shape
     ]
 
 
 def _difference(name: str, operation: str, expected: FloatArray, given: FloatArray) -> Compared:
-    largest = float("inf")
-    if np.isfinite(expected).all() and np.isfinite(given).all():
-        largest = float(np.abs(expected - given).max(initial=0.0))
+    if not (np.isfinite(expected).all() and np.isfinite(given).all()):
+        return Compared(name=name, operation=operation, max_abs=np.inf, relative=np.inf)
+    largest = float(np.abs(expected - given).max(initial=0.0))
     size = max(float(np.abs(expected).max(initial=0.0)), FEATURE_RANGE)
     return Compared(name=name, operation=operation, max_abs=largest, relative=largest / size)

@@ -14,6 +14,7 @@ from pocketmatte.build_key import build_key
 from pocketmatte.bundle import described, place_weights
 from pocketmatte.folders import make_bundle_folder
 from pocketmatte.integrity import fault
+from pocketmatte.packages import AGAIN, remove_unlisted, unchanged
 from pocketmatte.pool import run_jobs
 from pocketmatte.request import Request, artifact_path
 from tiers.errors import BundleError, UsageError
@@ -22,6 +23,9 @@ from tiers.weights import Weights, default, load, network_of
 
 def build(out: Path, request: Request, *, jobs: int = 1) -> Iterator[Event]:
     """Build what is out of date in the bundle ``out``; yield an event per artifact.
+
+    Packages that were made from an artifact that is built again are dropped, an event each: they
+    would hold what is no longer there.
 
     The manifest is written after every group of artifacts, so that a run that is killed loses no
     more than the group it was at, and what it left half-written is never taken for whole.
@@ -39,7 +43,7 @@ def build(out: Path, request: Request, *, jobs: int = 1) -> Iterator[Event]:
         raise UsageError(msg)
     weights = _weights(request)
     make_bundle_folder(out)
-    with _locked(out):
+    with locked(out):
         remove_partials(out)
         yield from _build(out, request, weights, jobs)
 
@@ -74,6 +78,8 @@ def _build(
     }
     known = {entry.digest: entry for entry in before.weights} | placed
 
+    packages = [package for package in before.packages if unchanged(package, entries)]
+
     def save() -> None:
         used = {entry.weights_digest for entry in entries.values()}
         whole = Manifest(
@@ -81,10 +87,16 @@ def _build(
             pocketmatte=metadata.version("pocketmatte"),
             weights=[entry for digest, entry in known.items() if digest in used],
             artifacts=list(entries.values()),
+            packages=packages,
         )
         write_manifest(out, whole)
 
     save()
+    remove_unlisted(out, packages)
+    for package in before.packages:
+        if package not in packages:
+            reason = f"its files are built again; {AGAIN} afterwards"
+            yield Event(path=package.path, outcome="dropped", reason=reason)
     for results in run_jobs(run_job, todo, jobs, clean=lambda: remove_partials(out)):
         for event, entry in results:
             if entry is not None:
@@ -121,7 +133,12 @@ def _up_to_date(out: Path, entry: Artifact | None, key: str) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[None]:
+    """Keep other builds and packings out of a bundle.
+
+    Raises:
+        UsageError: If one is at work in it.
+    """
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,12 +27,13 @@ class Event:
 
     Attributes:
         path: Inside the bundle.
-        outcome: ``built``, ``kept`` (up to date) or ``failed``.
-        reason: Why it failed.
+        outcome: ``built``, ``kept`` (up to date), ``failed``, or ``dropped``: a package whose files
+            are built again.
+        reason: Why it failed or was dropped.
     """
 
     path: str
-    outcome: Literal["built", "kept", "failed"]
+    outcome: Literal["built", "kept", "failed", "dropped"]
     reason: str | None = None
 
 

@@ -16,6 +16,7 @@ from pocketmatte.commands.linting import lint_
 from pocketmatte.commands.making import build_, export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
 from pocketmatte.commands.on_mac import mac
+from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import bench_, verify_
 from pocketmatte.console import note
@@ -47,6 +48,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "import": import_,
     "export": export_,
     "build": build_,
+    "pack": pack_,
     "verify": verify_,
     "parity": parity,
     "lint": lint_,

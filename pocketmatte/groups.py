@@ -9,6 +9,7 @@ from export.artifact import inside
 from export.manifest import Artifact, Manifest
 from export.targets import target
 from pocketmatte.bundle import bundle_weights, weights_entry
+from pocketmatte.eight_bit import EightBit
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.matting.board import Moment, Run, Scene, Tensors
 from pocketmatte.runtimes.protocol import Runtime, Session
@@ -39,6 +40,11 @@ class Group:
     contracts: tuple[ProgramContract, ...]
     reference: Mapping[str, TorchSession]
     artifacts: tuple[Artifact, ...]
+
+    @property
+    def in_eight_bits(self) -> dict[str, EightBit]:
+        """The reference of files whose pictures are 8-bit images."""
+        return {each.name: EightBit(self.reference[each.name], each) for each in self.contracts}
 
     def contract(self, artifact: Artifact) -> ProgramContract:
         """Return the contract of one of the artifacts."""

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import platform
+import re
 import resource
+import subprocess
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +14,8 @@ _PACKAGES = ("torch", "onnxruntime", "executorch", "coremltools", "numpy")
 _OWN_TASKS = Path("/proc/self/task")
 _OWN_AND_ENDED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 _CPUINFO = Path("/proc/cpuinfo")
+_SYSCTL = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")  # of macOS
+_SECONDS = 5  # that it may take
 
 
 def host_facts() -> dict[str, str | int]:
@@ -19,7 +23,7 @@ def host_facts() -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         "cpu": _cpu_model(),
         "cores": os.cpu_count() or 1,
-        "os": f"{platform.system()} {platform.release()}",
+        "os": _system(),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }
@@ -27,6 +31,16 @@ def host_facts() -> dict[str, str | int]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             facts[package] = metadata.version(package)
     return facts
+
+
+def nameless(reason: str, root: Path) -> str:
+    """Return a reason without the bundle's folder and the user's: a report goes to others."""
+    folders = {root, root.absolute(), root.resolve()} - {Path(), Path("/")}
+    for folder in sorted(map(str, folders), key=len, reverse=True):
+        start = "" if folder.startswith("/") else r"(?<![\w./-])"
+        reason = re.sub(rf"{start}{re.escape(folder)}/", "", reason)
+    home = str(Path.home())
+    return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", reason) if home != "/" else reason
 
 
 def peak_memory_bytes() -> int:
@@ -82,4 +96,22 @@ def _cpu_model() -> str:
             key, _, value = line.partition(":")
             if key.strip() == "model name":
                 return value.strip()
-    return platform.processor() or platform.machine()
+    return _apple_cpu() or platform.processor() or platform.machine()
+
+
+def _apple_cpu() -> str:
+    """Return the processor's name on macOS, whose ``platform.processor()`` says ``arm`` of all."""
+    if platform.system() != "Darwin":
+        return ""
+    try:
+        said = subprocess.run(_SYSCTL, capture_output=True, text=True, check=True, timeout=_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()
+
+
+def _system() -> str:
+    """Return the operating system as its users number it: Darwin's own release is another one."""
+    if release := platform.mac_ver()[0]:
+        return f"macOS {release}"
+    return f"{platform.system()} {platform.release()}"

@@ -1,10 +1,12 @@
 """Whether a file of a bundle is the one that was built, and what the manifest says of it true."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from export.artifact import inside, sha256_of, size_bytes_of
-from export.manifest import Artifact, Frame, contract_tensors
+from export.manifest import Artifact, Frame, Package, contract_tensors
 from export.recipe import recipe as recipe_of
+from pocketmatte.packages import AGAIN, FORMAT, function_name, package_path, unchanged
 from pocketmatte.request import artifact_path
 from tiers.contract_table import contracts
 from tiers.errors import BundleError, UsageError
@@ -22,24 +24,56 @@ def fault(root: Path, entry: Artifact) -> str | None:
         root: The bundle.
         entry: Of its manifest.
     """
-    path = inside(root, entry.path)
-    if not path.exists():
-        return f"missing from {root}; build it again"
     try:
-        found, size_bytes = sha256_of(path), size_bytes_of(path)
+        if wrong := _on_disk(root, entry, "build it again"):
+            return wrong
         untrue = _untrue(entry)
     except (BundleError, UsageError) as error:
         return str(error)
+    return _said(untrue, "build it again")
+
+
+def package_fault(root: Path, package: Package, artifacts: Mapping[str, Artifact]) -> str | None:
+    """Return what is wrong with a package of several functions, in one line, or ``None``.
+
+    What its functions compute is not looked at.
+
+    Args:
+        root: The bundle.
+        package: Of its manifest.
+        artifacts: Of its manifest, by path.
+    """
+    try:
+        if wrong := _on_disk(root, package, AGAIN):
+            return wrong
+    except BundleError as error:
+        return str(error)
+    untrue = _untrue_of_package(package, artifacts)
+    if not untrue and not unchanged(package, artifacts):
+        return f"a file that it was made from changed since; {AGAIN}"
+    return _said(untrue, AGAIN)
+
+
+def _on_disk(root: Path, entry: Artifact | Package, way_out: str) -> str | None:
+    """Hold what lies on the disk against the manifest.
+
+    Raises:
+        BundleError: If there is a symbolic link in it.
+    """
+    path = inside(root, entry.path)
+    if not path.exists():
+        return f"missing from {root}; {way_out}"
+    found, size_bytes = sha256_of(path), size_bytes_of(path)
     if found != entry.sha256:
         return (
             f"its sha256 is {found[:12]}..., the manifest says {entry.sha256[:12]}...: "
-            "it changed since it was built; build it again"
+            f"it changed since it was built; {way_out}"
         )
-    if size_bytes != entry.size_bytes:
-        untrue = "size_bytes"
-    if untrue:
-        return f"what the manifest says as {untrue} is not so; build it again"
-    return None
+    return _said("size_bytes" if size_bytes != entry.size_bytes else None, way_out)
+
+
+def _said(untrue: str | None, way_out: str) -> str | None:
+    return f"what the manifest says as {untrue} is not so; {way_out}" if untrue else None
 
 
 def frame_of(spec: TierSpec) -> Frame:
@@ -73,3 +107,27 @@ def _untrue(entry: Artifact) -> str | None:
         "frame": frame_of(spec),
     }
     return next((name for name in follows if getattr(entry, name) != follows[name]), None)
+
+
+def _untrue_of_package(package: Package, artifacts: Mapping[str, Artifact]) -> str | None:
+    """Return the first field that does not follow from the files it was made from."""
+    sources = [artifacts[path] for path in package.functions.values() if path in artifacts]
+    follows = {
+        "path": package_path(package.network, package.tier, package.recipe),
+        "functions": {function_name(entry): entry.path for entry in sources},
+    }
+    untrue = next((name for name in follows if getattr(package, name) != follows[name]), None)
+    if untrue or package.default not in package.functions:
+        return untrue or "default"
+    if any(entry.format != FORMAT for entry in sources):
+        return "functions"
+    same = ("network", "tier", "recipe", "weights_digest")
+    return next(
+        (
+            name
+            for name in same
+            for entry in sources
+            if getattr(entry, name) != getattr(package, name)
+        ),
+        None,
+    )

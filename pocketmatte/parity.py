@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from pocketmatte.eight_bit import in_eight_bits
 from pocketmatte.lockstep import Player, in_lockstep, run_of
 from pocketmatte.matting.board import Run, Tensors
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.stepping import as_nchw, first_states, frame_input, next_states
 from pocketmatte.tally import Parity, Tally, not_finite
-from pocketmatte.tolerances import STEP_EVERY, limits
+from pocketmatte.tolerances import STEP_EVERY, Limits, limits
 from tiers.contract import ProgramContract
 from tiers.errors import CheckpointError
 
@@ -62,10 +63,17 @@ class Candidate:
     Attributes:
         recipe: Name of the recipe.
         sessions: By program; PyTorch stands in for a program that is missing.
+        eight_bit: Whether their pictures are of 8 bits, and so must be the reference's.
     """
 
     recipe: str
     sessions: Mapping[str, Session]
+    eight_bit: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """What the files are held to."""
+        return in_eight_bits(limits(self.recipe)) if self.eight_bit else limits(self.recipe)
 
 
 def compare_all(
@@ -100,7 +108,7 @@ def compare_all(
         CheckpointError: If the reference itself gives a value that is not finite.
         UnknownRecipeError: If a recipe has no limits.
     """
-    held_to = {name: limits(each.recipe) for name, each in candidates.items()}
+    held_to = {name: each.limits for name, each in candidates.items()}
     by_name = {contract.name: contract for contract in contracts}
     tallies = {
         name: {

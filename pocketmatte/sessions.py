@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from export.artifact import inside
 from export.manifest import Artifact, read_manifest
 from export.manifest import Weights as WeightsEntry
 from pocketmatte.bundle import is_untrained, weights_entry
-from pocketmatte.groups import open_session
+from pocketmatte.groups import runtime_of
 from pocketmatte.integrity import fault
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.torch_eager import TorchSession
@@ -88,7 +89,7 @@ def file_session(
         )
         raise CheckpointError(msg)
     (contract,) = contracts(spec)
-    session = open_session(bundle, entry, contract, threads)
+    session = runtime_of(entry).load(inside(bundle, entry.path), contract, threads=threads)
     try:
         yield session, weights
     finally:

@@ -8,8 +8,16 @@ import numpy as np
 
 from pocketmatte.lockstep import Call
 from pocketmatte.matting.board import Tensors
-from pocketmatte.runtimes.protocol import FloatArray, Session
-from pocketmatte.tolerances import ALPHA_RANGE, DRIFT_FRAMES, DRIFT_WINDOW, FEATURE_RANGE, Limits
+from pocketmatte.runtimes.protocol import FloatArray, Session, Watched
+from pocketmatte.tolerances import (
+    ALPHA_RANGE,
+    DRIFT_FRAMES,
+    DRIFT_WINDOW,
+    ENGINE_LARGEST,
+    FEATURE_RANGE,
+    HALF_LARGEST,
+    Limits,
+)
 from tiers.contract import ProgramContract, TensorSpec
 from tiers.errors import BundleError
 
@@ -38,6 +46,8 @@ class Parity:
             judged output from two calls on, where it is neither 0 nor 1 (a known foreground of a
             trimap is set to 1, not computed).
         failures: One sentence for each limit passed, with value and limit.
+        notes: Of values inside that come close to the end of half precision, where the runtime
+            sees them; no failure.
     """
 
     recipe: str
@@ -49,6 +59,7 @@ class Parity:
     drift: float | None
     reference_range: Mapping[str, tuple[float, float]]
     failures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -69,6 +80,7 @@ class Tally:
         self._tensors = contract.outputs
         self._judged = contract.judged
         self._seen = {t.name for t in contract.outputs if t.picture or t.name == contract.judged}
+        self._pictures = {tensor.name for tensor in contract.outputs if tensor.picture}
         self._names = names = [tensor.name for tensor in contract.outputs]
         self._max_abs = dict.fromkeys(names, 0.0)
         self._free_max_abs = dict.fromkeys(names, 0.0)
@@ -137,7 +149,7 @@ class Tally:
                 judged=self._judged,
                 drift=None,
                 reference_range={},
-                failures=(self.stopped,),
+                failures=(self.stopped, *self._overflown()),
             )
         psnr_db = {
             tensor.name: _psnr_db(
@@ -151,6 +163,7 @@ class Tally:
             *self._constant(),
             *self._passed_limits(psnr_db, held_to),
             *self._drifted(drift, held_to),
+            *self._overflown(),
         ]
         return Parity(
             recipe=recipe,
@@ -162,6 +175,7 @@ class Tally:
             drift=drift,
             reference_range=spans,
             failures=tuple(failures),
+            notes=tuple(self._near_the_end()),
         )
 
     def _guarded(self, inputs: Mapping[str, FloatArray], where: str) -> Tensors | None:
@@ -174,6 +188,27 @@ class Tally:
             self.stopped = f"{bad} holds NaN or infinity in call {self._calls}{where}"
             return None
         return outputs
+
+    def _overflown(self) -> Iterator[str]:
+        """Say where results first left half precision: what follows is of infinities."""
+        beyond = {name: peak for name, peak in self._peaks().items() if peak > HALF_LARGEST}
+        if beyond:
+            name, peak = next(iter(beyond.items()))
+            others = f", and {len(beyond) - 1} more overflow" if len(beyond) > 1 else ""
+            yield f"{name} reaches {peak:.6g}; half precision ends at {HALF_LARGEST:.0f}{others}"
+
+    def _near_the_end(self) -> Iterator[str]:
+        """Say in one line how many results some of the Neural Engine's operations cannot hold."""
+        peaks = self._peaks().items()
+        beyond = {name: peak for name, peak in peaks if ENGINE_LARGEST < peak <= HALF_LARGEST}
+        if beyond:
+            name = max(beyond, key=beyond.__getitem__)
+            others = f", and {len(beyond) - 1} more go beyond it" if len(beyond) > 1 else ""
+            limit = f"some operations of the Neural Engine end at {ENGINE_LARGEST:.0f}"
+            yield f"{name} reaches {beyond[name]:.6g}; {limit}{others}"
+
+    def _peaks(self) -> Mapping[str, float]:
+        return self._session.peaks if isinstance(self._session, Watched) else {}
 
     def _constant(self) -> Iterator[str]:
         spans = {
@@ -191,8 +226,11 @@ class Tally:
 
     def _passed_limits(self, psnr_db: Mapping[str, float | None], held_to: Limits) -> Iterator[str]:
         for name, largest in self._max_abs.items():
-            if held_to.max_abs is not None and largest > held_to.max_abs:
-                yield f"max abs of {name} is {largest:.1e}; the limit is {held_to.max_abs:.1e}"
+            most = held_to.max_abs
+            if name in self._pictures and held_to.pictures_max_abs is not None:
+                most = held_to.pictures_max_abs
+            if most is not None and largest > most:
+                yield f"max abs of {name} is {largest:.1e}; the limit is {most:.1e}"
             psnr = psnr_db[name]
             least = held_to.psnr_db if name in self._seen else held_to.others_psnr_db
             if psnr is not None and psnr < least:

@@ -19,6 +19,11 @@ from tiers.errors import BundleError
 
 _REFERENCE = "torch"
 _FRAMES = 2  # after which every program has run once on what the others gave
+_OWN_STATES = "coreml-stateful"
+UNTIMED = (
+    f"{_OWN_STATES}, whose states every step would copy in and out: an app leaves them where they "
+    "are"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +50,7 @@ def time_bundle(
     plan: Plan,
     on_tier: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Time the asked tiers of a bundle.
+    """Time the asked tiers of a bundle, but for the files that ``untimed`` names.
 
     Args:
         root: The bundle.
@@ -68,7 +73,8 @@ def time_bundle(
         if reason := fault(root, entry):
             msg = f"{entry.path}: {reason}"
             raise BundleError(msg)
-    asked = manifest.model_copy(update={"artifacts": artifacts})
+    timed = [entry for entry in artifacts if entry.format != _OWN_STATES]
+    asked = manifest.model_copy(update={"artifacts": timed})
     rows = []
     for group in groups(root, asked, plan.threads):
         inputs = _inputs(group)
@@ -76,6 +82,20 @@ def time_bundle(
             rows += _rows(root, group, contract, inputs[contract.name], plan)
         on_tier(f"{group.spec.network} {group.spec.name}")
     return rows
+
+
+def untimed(manifest: Manifest, tiers: Sequence[str]) -> list[str]:
+    """Return the paths of the files that are left out, for the reason that ``UNTIMED`` says.
+
+    A session takes states and gives them back as arrays, so that every runtime computes one
+    contract. Of a file that keeps its states itself it would time just the copies that the file
+    is there to avoid.
+    """
+    return [
+        entry.path
+        for entry in manifest.artifacts
+        if entry.tier in tiers and entry.format == _OWN_STATES
+    ]
 
 
 def _inputs(group: Group) -> dict[str, Tensors]:

@@ -17,6 +17,11 @@ ALPHA_RANGE = 0.05
 # Of features and memories, which have no range of their own: those that span less carry no signal,
 # and differences are not taken relative to a magnitude below it.
 FEATURE_RANGE = 1e-3
+# Magnitudes of a half-precision result before it is rounded: the largest that half precision holds,
+# and where the multipliers of the M1's engine saturate, measured on one machine by a project of no
+# connection to Apple; see docs/lint.md.
+HALF_LARGEST = 65504.0
+ENGINE_LARGEST = 32768.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +40,7 @@ class Limits:
             ``tally.drift_ratio``.
         drift_floor: RMS error of alpha below which the start counts as this much, so that
             rounding noise divided by rounding noise is no drift.
+        pictures_max_abs: ``max_abs`` of pictures where these are of 8 bits; see ``eight_bit``.
     """
 
     psnr_db: float
@@ -42,6 +48,7 @@ class Limits:
     max_abs: float | None
     drift_ratio: float
     drift_floor: float
+    pictures_max_abs: float | None = None
 
 
 LIMITS: Mapping[str, Limits] = MappingProxyType(

@@ -112,16 +112,14 @@ def export_(
         weights=weights,
         programs=None if program is None else (program,),
     )
-    if len(request.formats) == len(request.recipes) == 1:
-        suffix = target(request.formats[0]).suffix
-        if out.name.endswith(suffix):
-            from pocketmatte.build_job import export_file
+    if len(request.recipes) == 1 and request.formats == (_form_of(out),):
+        from pocketmatte.build_job import export_file
 
-            require_one_program(request)
-            emit(export_file(out, request), None, as_json=as_json)
-            note(f"wrote {relative(out)}")
-            return
-    if out.suffix in {each.suffix for each in TARGETS.values()}:
+        require_one_program(request)
+        emit(export_file(out, request), None, as_json=as_json)
+        note(f"wrote {relative(out)}")
+        return
+    if _form_of(out) is not None:
         endings = " and ".join(target(name).suffix for name in request.formats)
         msg = f"--out is {out}; {form} is written to {endings}: end it so, or give a folder"
         raise UsageError(msg)
@@ -179,6 +177,12 @@ def _formats(text: str) -> tuple[str, ...]:
     for name, reason in missing.items():
         note(f"{name} is left out: {reason}")
     return tuple(name for name in names if name not in missing)
+
+
+def _form_of(out: Path) -> str | None:
+    """Return the format that a file's name ends like, the longest ending first."""
+    ends = [each for each in TARGETS.values() if out.name.endswith(each.suffix)]
+    return max(ends, key=lambda each: len(each.suffix)).name if ends else None
 
 
 def require_one_program(request: Request) -> None:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export.recipe import recipe as recipe_of
 from pocketmatte.console import Done, JsonFlag, finish, note, require_at_least, table
-from tiers.errors import UsageError
+from tiers.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
     from export.manifest import Artifact
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # Relative to a value's largest magnitude: above what rounding leaves in the deepest rows, below
 # what a wrong weight or resize mode does.
-_LIMITS = {"fp32": 1e-3, "fp16": 0.1}
+_LIMITS = {"float32": 1e-3, "float16": 0.1}
 
 
 def parity(
@@ -28,8 +29,12 @@ def parity(
         bool, typer.Option("--bisect", help="Name the first operation at which the two part.")
     ] = False,
     call: Annotated[
-        int, typer.Option(help="Which run of the program in the standard scene to look at.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            help="Which run of the program in the standard scene to look at; the second, or the "
+            "only one, when left out."
+        ),
+    ] = None,
     limit: Annotated[
         float | None,
         typer.Option(help="Largest difference, relative to a value's largest magnitude."),
@@ -55,33 +60,50 @@ def parity(
     finish(parted(file, against, bisect, call, limit), as_json=as_json)
 
 
-def parted(file: Path, against: Path | None, bisect: bool, call: int, limit: float | None) -> Done:
+def parted(
+    file: Path, against: Path | None, bisect: bool, call: int | None, limit: float | None
+) -> Done:
     """Compare, and say where the two part."""
-    require_at_least("--call", call)
+    if call is not None:
+        require_at_least("--call", call)
     if limit is not None and not limit > 0:
         msg = f"--limit is {limit}; it must be above 0"
         raise UsageError(msg)
     from pocketmatte.bisect import compared, first_parting
-    from pocketmatte.taps.subject import entry_of, subject, taps_of
+    from pocketmatte.integrity import fault
+    from pocketmatte.taps.subject import entry_of, require_taps, subject, taps_of
 
+    given = [entry_of(path) for path in (file, against) if path is not None]
+    for root, entry in given:
+        require_taps(entry)
+        if reason := fault(root, entry):
+            note(f"{entry.path}: {reason}; compared as it is")
+    if against is not None:
+        _require_same(*(entry for _, entry in given))
+    held_to = limit or max(_LIMITS[recipe_of(entry.recipe).dtype] for _, entry in given)
     one = subject(file, call)
     candidate = taps_of(one.entry, one.path, one.contract)
     reference: Taps = one.reference
-    name, recipes = "PyTorch", {one.entry.recipe}
+    name = "PyTorch"
     if against is not None:
-        root, other = entry_of(against)
-        _require_same(one.entry, other)
+        root, other = given[1]
         reference = taps_of(other, root / other.path, one.contract)
-        name, recipes = other.path, {one.entry.recipe, other.recipe}
-    held_to = limit or max(_LIMITS[recipe] for recipe in recipes)
+        name = other.path
     outputs = [tensor.name for tensor in one.contract.outputs]
-    rows = compared(reference, candidate, one.inputs, outputs)
+    held = [name for name in outputs if name in reference.kinds and name in candidate.kinds]
+    rows = compared(reference, candidate, one.inputs, held)
+    if missing := set(outputs).difference(row.name for row in rows):
+        msg = (
+            f"{one.entry.path} and {name} cannot be compared: {', '.join(sorted(missing))} is "
+            "missing or of another shape in one of them; build it again"
+        )
+        raise BundleError(msg)
     found = first_parting(reference, candidate, one.inputs, held_to) if bisect else None
     passed = all(row.relative <= held_to for row in rows) and (found is None or found.first is None)
     result = {
         "file": one.entry.path,
         "against": name,
-        "call": call,
+        "call": one.call,
         "limit": held_to,
         "passed": passed,
         "outputs": rows,
@@ -100,11 +122,11 @@ def _require_same(one: "Artifact", other: "Artifact") -> None:
     Raises:
         UsageError: With both.
     """
-    same = ("network", "tier", "program", "weights_digest")
+    same = ("network", "tier", "program", "frame", "weights_digest")
     if any(getattr(one, field) != getattr(other, field) for field in same):
         msg = (
-            f"{one.path} and {other.path} are not the same program with the same weights; "
-            "give two files of one program"
+            f"{one.path} and {other.path} are not the same program of one size with the same "
+            "weights; give two files of one program"
         )
         raise UsageError(msg)
 

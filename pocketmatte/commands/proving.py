@@ -49,8 +49,9 @@ def verify_(
     photograph with their own states fed back; all outputs and states are held to the limits of
     docs/tolerances.md. A network that carries no state is compared on 8 frames at most. Core ML
     files run on macOS; elsewhere their programs are evaluated operation by operation, rounded as
-    they declare, and those with 8-bit images are checked in structure. Exits with 1 if anything
-    fails. Figures are kept in results/parity.json of the bundle.
+    they declare, and 8-bit images compared with PyTorch's, rounded likewise. Every function of a
+    package that pocketmatte pack wrote must give the same bits as its file. Exits with 1 if
+    anything fails. Figures are kept in results/parity.json of the bundle.
 
     Examples:
         pocketmatte verify build/bundle
@@ -82,7 +83,8 @@ def bench_(
     """Time every file of a bundle on this machine, beside PyTorch eager.
 
     Files of a tier take turns, so that a noisy moment hits all alike; x torch is the median ratio
-    to PyTorch within a turn, below 1 is faster. Raw samples are kept in results/latency.json.
+    to PyTorch within a turn, below 1 is faster. Raw samples are kept in results/latency.json. Files
+    of coreml-stateful are left out: each step here would copy their states in and out.
 
     Examples:
         pocketmatte bench build/bundle
@@ -104,9 +106,9 @@ def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
     from pocketmatte.verify import STATUSES, verify
 
     started = time.monotonic()
-    artifacts = read_bundle(bundle).artifacts
-    tiers = {(a.network, a.tier, a.frame.orientation, a.weights_digest) for a in artifacts}
-    with progress(len(tiers), "verifying") as advance:
+    manifest = read_bundle(bundle)
+    tiers = {(a.network, a.tier, a.frame.orientation, a.weights_digest) for a in manifest.artifacts}
+    with progress(len(tiers) + len(manifest.packages), "verifying") as advance:
         found = verify(bundle, frames=frames, threads=threads, jobs=jobs, on_tier=advance)
         verdicts = sorted(found, key=lambda verdict: verdict.path)
     passed = all(verdict.status != "failed" for verdict in verdicts)
@@ -122,6 +124,8 @@ def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
         if verdict.status == "failed":
             for reason in verdict.reasons:
                 note(f"failed: {verdict.path}: {reason}")
+        for line in verdict.parity.notes if verdict.parity else ():
+            note(f"{verdict.path}: {line}")
     if not drift_judged:
         note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
     states = [verdict.status for verdict in verdicts]
@@ -148,7 +152,7 @@ def benched(
         raise UsageError(msg)
     from pocketmatte.bundle import read_bundle
     from pocketmatte.results import write_results
-    from pocketmatte.timing import Plan, time_bundle
+    from pocketmatte.timing import UNTIMED, Plan, time_bundle, untimed
 
     manifest = read_bundle(bundle)
     present = sorted({entry.tier for entry in manifest.artifacts})
@@ -165,6 +169,8 @@ def benched(
         for r in rows
     ]  # fmt: skip
     columns = ("tier", "file", "p50 ms", "p90 ms", "p99 ms", "samples", "x torch")
+    if left_out := untimed(manifest, asked):
+        note(f"not timed: {len(left_out)} file(s) of {UNTIMED}")
     note(f"this machine, {threads} thread(s); raw samples in {relative(path)}")
     return Done(result={"latencies": rows}, table=table("", columns, cells))
 

@@ -23,6 +23,24 @@ Values: TypeAlias = tuple[Value, ...]
 Result: TypeAlias = Value | tuple[Value, ...]
 Compute: TypeAlias = Callable[..., Result]
 
+# What a computation raises on values that it cannot take; of a file's values, the file's fault.
+FAULTS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def reason(error: Exception) -> str:
+    """Return what an error says, in one line, with its type where that alone tells what it is."""
+    said = next(iter(str(error).strip().splitlines()), "")
+    telling = isinstance(error, LookupError | MemoryError) or not said
+    return f"{type(error).__name__} {said}".strip() if telling else said
+
 
 def bound(
     compute: Compute, arguments: Mapping[str, Values], extra: Mapping[type, object], where: str
@@ -46,8 +64,8 @@ def bound(
             raise BundleError(msg)
         try:
             given[name] = _formed(values, wanted[name].form)
-        except (TypeError, ValueError, RuntimeError) as error:
-            msg = f"{where}: {name} is not what it should be: {error}"
+        except FAULTS as error:
+            msg = f"{where}: {name} is not what it should be: {reason(error)}"
             raise BundleError(msg) from error
     for name, parameter in wanted.items():
         if parameter.form in extra:

@@ -37,7 +37,7 @@ class Blob:
         self.path = path
         try:
             self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
-        except (OSError, ValueError) as error:
+        except (OSError, OverflowError, ValueError) as error:
             msg = f"{path}: cannot be read as weights ({error}); build it again"
             raise BundleError(msg) from error
         found = (
@@ -52,9 +52,13 @@ class Blob:
         """Return the tensor whose record is at ``offset``.
 
         Raises:
-            BundleError: If there is no such record, or it is of another size.
+            BundleError: If there is no such record, it is of another size, or of no elements that
+                have one.
         """
         fault = f"{self.path}: at {offset}"
+        if not element.bits:
+            msg = f"{fault} {element.name}s are asked for, which are not kept there; build it again"
+            raise BundleError(msg)
         if offset < 0 or offset + _RECORD.size > self._bytes.size:
             msg = f"{fault} lies no record: the file has {self._bytes.size} bytes; build it again"
             raise BundleError(msg)

@@ -6,15 +6,17 @@ precision that Core ML keeps to; a CPU may keep more.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from pocketmatte.mlprogram.binding import Result, Values, bound
+from pocketmatte.mlprogram.binding import FAULTS, Result, Values, bound, reason
 from pocketmatte.mlprogram.context import Context
 from pocketmatte.mlprogram.operations import OPERATIONS
+from pocketmatte.mlprogram.operations.control import SHAPELESS
 from pocketmatte.mlprogram.program import Argument, Block, Constant, Function, Operation
 from pocketmatte.mlprogram.types import (
     FP16,
@@ -40,6 +42,12 @@ class Evaluator:
         rounding: Whether results are rounded to half precision where that is declared.
         observer: Called with every operation that is run and what it gave.
 
+    Attributes:
+        function: The function.
+        peaks: In all runs so far, by operation: the largest magnitude of its results that are
+            declared in half precision, before they are rounded; infinite where one is no number.
+            Of constants there is none.
+
     Raises:
         BundleError: If it has an operation that is not known here, or a constant that is not what
             it should be.
@@ -49,6 +57,7 @@ class Evaluator:
         self, function: Function, *, rounding: bool = True, observer: Observer | None = None
     ) -> None:
         self.function = function
+        self.peaks: dict[str, float] = {}
         self._rounding = rounding
         self._observer = observer
         _require_known(function.body, function.name)
@@ -85,7 +94,8 @@ class Evaluator:
                 self._step(operation, environment)
                 for name in self._last.get(index, ()):
                     environment.pop(name, None)
-        return {name: environment[name] for name in self._body.outputs}
+        names = self._body.outputs
+        return dict(zip(names, _given(names, environment, self.function.name), strict=True))
 
     def _run_block(self, block: Block, given: Values, outer: Environment) -> Values:
         environment = dict(outer)
@@ -93,7 +103,7 @@ class Evaluator:
             environment[named.name] = self._held(value, named.type, named.name)
         for operation in block.operations:
             self._step(operation, environment)
-        return tuple(environment[name] for name in block.outputs)
+        return _given(block.outputs, environment, "a block")
 
     def _step(self, operation: Operation, environment: Environment) -> None:
         where = f"{operation.kind} {operation.name!r}"
@@ -110,14 +120,15 @@ class Evaluator:
         given = bound(compute, arguments, {Context: context}, where)
         try:
             result: Result = compute(**given)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            reason = str(error).partition("\n")[0]
-            msg = f"{where} cannot be computed: {reason}"
+        except FAULTS as error:
+            msg = f"{where} cannot be computed: {reason(error)}"
             raise BundleError(msg) from error
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(operation.outputs):
             msg = f"{where} gives {len(results)} values, and declares {len(operation.outputs)}"
             raise BundleError(msg)
+        if self._rounding and not _is_constant(operation):
+            self._note_peak(where, results, operation)
         held = tuple(
             self._held(value, named.type, where)
             for value, named in zip(results, operation.outputs, strict=True)
@@ -127,18 +138,30 @@ class Evaluator:
         if self._observer is not None:
             self._observer(operation, held)
 
+    def _note_peak(self, where: str, results: Values, operation: Operation) -> None:
+        for value, named in zip(results, operation.outputs, strict=True):
+            half = isinstance(named.type, TensorType) and named.type.element == FP16
+            if half and isinstance(value, Tensor) and value.is_floating_point() and value.numel():
+                low, high = (float(each) for each in value.aminmax())
+                peak = math.inf if math.isnan(low) else max(-low, high)
+                self.peaks[where] = max(peak, self.peaks.get(where, 0.0))
+
     def _held(self, value: Value, declared: Type, where: str) -> Value:
         """Return ``value`` rounded to its declared type, to which it must fit."""
         if isinstance(declared, ListType) and isinstance(value, list):
-            return value
+            return [
+                each if each is SHAPELESS else self._held(each, declared.element, where)
+                for each in value
+            ]
         if isinstance(declared, StateType) and isinstance(value, State):
             value.value = self._tensor(value.value, declared.wrapped, where)
             return value
         if isinstance(declared, TensorType) and isinstance(value, Tensor):
             return self._tensor(value, declared, where)
-        string = isinstance(declared, TensorType) and declared.element.kind == "string"
-        if string and isinstance(value, str | list):
-            return value
+        if isinstance(declared, TensorType) and declared.element.kind == "string":
+            fits = _fits_strings(value, declared)
+            if fits and isinstance(value, str | list):
+                return value
         msg = f"{where} gives a {type(value).__name__}, and declares {declared}"
         raise BundleError(msg)
 
@@ -166,6 +189,24 @@ def _fits(shape: tuple[int, ...], declared: TensorType) -> bool:
     return len(shape) == len(declared.shape) and all(
         size is None or size == found for size, found in zip(declared.shape, shape, strict=True)
     )
+
+
+def _fits_strings(value: Value, declared: TensorType) -> bool:
+    if isinstance(value, str):
+        return declared.variadic or not declared.shape
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        return False
+    sizes = [size for size in declared.shape if size is not None]
+    whole = bool(sizes) and len(sizes) == len(declared.shape) and not declared.variadic
+    return math.prod(sizes) == len(value) if whole else declared.variadic or bool(declared.shape)
+
+
+def _given(names: tuple[str, ...], environment: Environment, where: str) -> Values:
+    missing = [name for name in names if name not in environment]
+    if missing:
+        msg = f"{where} promises {missing[0]!r}, which nothing in it gives"
+        raise BundleError(msg)
+    return tuple(environment[name] for name in names)
 
 
 def _values(argument: Argument, environment: Environment, where: str) -> Values:

@@ -1,6 +1,7 @@
 """Read a Core ML package from disk: its specification and its weights, and nothing else."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 
 from export.quiet import quiet
+from pocketmatte.mlprogram.binding import FAULTS, reason
 from pocketmatte.mlprogram.blob import Blob, decoded
 from pocketmatte.mlprogram.program import (
     Argument,
@@ -28,10 +30,13 @@ from pocketmatte.mlprogram.types import (
     TensorType,
     Type,
     Value,
+    require_size,
 )
 from tiers.errors import BundleError
 
 _MODEL_PATH = "@model_path/"  # stands for the folder of the specification
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *FAULTS)
+_OPSET = re.compile("CoreML[0-9]{1,3}")
 
 
 def read_package(path: Path) -> Model:
@@ -48,8 +53,8 @@ def read_package(path: Path) -> Model:
         message = Model_pb2.Model()
         try:
             message.ParseFromString(model.read_bytes())
-        except (DecodeError, OSError) as error:
-            msg = f"{model}: not a specification that can be read ({error}); build it again"
+        except (DecodeError, *_UNREADABLE) as error:
+            msg = f"{model}: not a specification that can be read ({reason(error)}); build it again"
             raise BundleError(msg) from error
     if message.WhichOneof("Type") != "mlProgram":
         msg = f"{path} holds a {message.WhichOneof('Type')}, not an ML Program"
@@ -91,11 +96,13 @@ def _model_file(path: Path) -> Path:
     try:
         manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
         own = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
+        # resolving raises RuntimeError where links form a loop, and so does JSON nested too deep
         model: Path = (path / "Data" / own).resolve()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        data = (path / "Data").resolve()
+    except _UNREADABLE as error:
         msg = f"{path}: no Core ML package ({type(error).__name__}: {error}); build it again"
         raise BundleError(msg) from error
-    if not model.is_relative_to((path / "Data").resolve()):
+    if not model.is_relative_to(data):
         msg = f"{path}: its model lies outside it, at {own}; build it again"
         raise BundleError(msg)
     return model
@@ -105,7 +112,11 @@ def _feature(feature: Any) -> Feature:
     if feature.type.WhichOneof("Type") != "imageType":
         return Feature(name=feature.name, image=None)
     image = feature.type.imageType
-    return Feature(name=feature.name, image=image.ColorSpace.Name(image.colorSpace))
+    try:
+        return Feature(name=feature.name, image=image.ColorSpace.Name(image.colorSpace))
+    except ValueError as error:
+        msg = f"{feature.name} is an image of colour space {image.colorSpace}, not known here"
+        raise BundleError(msg) from error
 
 
 class _Reader:
@@ -114,6 +125,9 @@ class _Reader:
         self._blobs: dict[str, Blob] = {}
 
     def function(self, name: str, function: Any) -> Function:
+        if not _OPSET.fullmatch(function.opset):
+            msg = f"{self._folder}: function {name} is of opset {function.opset!r}, not known here"
+            raise BundleError(msg)
         body = function.block_specializations.get(function.opset)
         if body is None:
             msg = f"{self._folder}: function {name} has no block for {function.opset}"
@@ -175,6 +189,11 @@ class _Reader:
             each.WhichOneof("dimension") == "unknown" and each.unknown.variadic
             for each in kind.dimensions
         )
+        try:
+            require_size(tuple(size for size in shape if size is not None), element.held)
+        except ValueError as error:
+            msg = f"{self._folder}: a tensor of {error}; build it again"
+            raise BundleError(msg) from error
         return TensorType(element=element, shape=shape, variadic=variadic)
 
     def _constant(self, value: Any) -> Constant:
@@ -194,8 +213,8 @@ class _Reader:
                 held = value.blobFileValue
                 return self._blob(held.fileName).read(held.offset, kind.element, shape)
             return _immediate(immediate.tensor, kind, shape)
-        except (ValueError, RuntimeError, IndexError) as error:
-            msg = f"{self._folder}: a constant is no {kind} ({error}); build it again"
+        except _UNREADABLE as error:
+            msg = f"{self._folder}: a constant is no {kind} ({reason(error)}); build it again"
             raise BundleError(msg) from error
 
     def _blob(self, name: str) -> Blob:

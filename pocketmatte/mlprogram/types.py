@@ -6,12 +6,15 @@ value has is what the program declares.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
+
+LARGEST_BYTES = 4 << 30  # of a tensor as it is held; a file may declare more than any machine has
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +134,19 @@ class State:
 
 Type: TypeAlias = TensorType | ListType | StateType | OtherType
 Value: TypeAlias = Tensor | str | State | list[Any]  # a list of values
+
+
+def require_size(shape: tuple[int, ...], held: torch.dtype) -> None:
+    """Refuse a tensor that is too large to be made.
+
+    Raises:
+        ValueError: With its shape and the limit.
+    """
+    if math.prod(shape) * held.itemsize > LARGEST_BYTES:
+        msg = (
+            f"{shape_text(shape)} takes more than {LARGEST_BYTES >> 30} GiB, the limit of a tensor"
+        )
+        raise ValueError(msg)
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:

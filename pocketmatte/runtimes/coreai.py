@@ -63,8 +63,9 @@ class CoreAiSession:
         self._path, self._contract = path, contract
         self._open = contextlib.ExitStack()
         self._runner = self._open.enter_context(asyncio.Runner())
+        self._function: InferenceFunction | None = None
         try:
-            self._function: InferenceFunction | None = _function(path, self._model())
+            self._function = _function(path, self._model())
             declared = self._function.desc
             inputs = {name: declared.input_descriptor(name) for name in declared.input_names}
             outputs = {name: declared.output_descriptor(name) for name in declared.output_names}
@@ -74,16 +75,20 @@ class CoreAiSession:
             check_declared(path, "outputs", contract.outputs, shapes)
             self._dtypes = {name: _dtype(path, name, each.dtype) for name, each in inputs.items()}
             returned = {_dtype(path, name, each.dtype) for name, each in outputs.items()}
-        except BundleError:
+            self._facts: dict[str, str | int] = {
+                "runtime": CoreAi.name,
+                "version": importlib.metadata.version("coreai-core"),
+                "provider": _provider(),
+                "dtype": ", ".join(sorted({*self._dtypes.values(), *returned})),
+                "threads_requested": threads,
+            }
+        except RuntimeError as error:
+            self.close()
+            msg = f"Core AI refuses {path}: {one_line(error)}; build it again"
+            raise BundleError(msg) from error
+        except BaseException:  # an interruption too: what was compiled lies in a temporary folder
             self.close()
             raise
-        self._facts: dict[str, str | int] = {
-            "runtime": CoreAi.name,
-            "version": importlib.metadata.version("coreai-core"),
-            "provider": _provider(),
-            "dtype": ", ".join(sorted({*self._dtypes.values(), *returned})),
-            "threads_requested": threads,
-        }
 
     @property
     def facts(self) -> Mapping[str, str | int]:
@@ -123,12 +128,8 @@ class CoreAiSession:
 
         compiled = contextlib.AsyncExitStack()
         self._open.callback(lambda: self._runner.run(compiled.aclose()))
-        try:
-            asset = AIModelAsset.load(self._path)
-            return self._runner.run(compiled.enter_async_context(asset.executable()))
-        except RuntimeError as error:
-            msg = f"Core AI refuses {self._path}: {one_line(error)}; build it again"
-            raise BundleError(msg) from error
+        asset = AIModelAsset.load(self._path)
+        return self._runner.run(compiled.enter_async_context(asset.executable()))
 
 
 async def _called(

@@ -1,5 +1,6 @@
 """Core ML packages on macOS, through coremltools."""
 
+import dataclasses
 import importlib.util
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from PIL import Image
 
-from export.own_states import explicit
+from export.own_states import explicit, stored_shapes
 from pocketmatte.runtimes.checks import (
     check_declared,
     check_file,
@@ -76,6 +77,8 @@ class CoreMlMacOsSession:
         outputs = {feature.name: feature for feature in description.output}
         self._states = {each.name: _shape_of_state(each) for each in description.state}
         taken, given = explicit(contract) if self._states else (contract.inputs, contract.outputs)
+        if self._states:
+            check_declared(path, "states", _stored(contract), self._states)
         for kind, expected, declared in (("inputs", taken, inputs), ("outputs", given, outputs)):
             shapes = {name: _shape(feature) for name, feature in declared.items()}
             check_declared(path, kind, expected, shapes)
@@ -104,10 +107,12 @@ class CoreMlMacOsSession:
             if name not in self._states
         }
         try:
-            outputs = self._predicted(self._model, features, arrays)
-        except RuntimeError as error:
+            outputs, stored = self._predicted(self._model, features, arrays)
+        except Exception as error:  # coremltools has no other type where it lacks model or states
             msg = f"Core ML cannot run {self._path}: {one_line(error)}"
             raise BundleError(msg) from error
+        for pair in self._contract.states if self._states else ():
+            outputs[pair.output] = self._unpadded(stored[pair.input], arrays[pair.input].shape[-1])
         return {
             tensor.name: from_feature(tensor, outputs[tensor.name])
             for tensor in self._contract.outputs
@@ -118,20 +123,32 @@ class CoreMlMacOsSession:
         model: "MLModel",
         features: dict[str, Feature],
         arrays: Mapping[str, FloatArray],
-    ) -> dict[str, Feature]:
-        """Run the model, its own states set to those of ``arrays`` and read back."""
+    ) -> tuple[dict[str, Feature], dict[str, FloatArray]]:
+        """Run the model, its own states set to those of ``arrays``.
+
+        Returns:
+            The outputs, and what its states then hold, padding included.
+        """
         if not self._states:
-            return dict(model.predict(features))
+            return dict(model.predict(features)), {}
         state = model.make_state()
         for name, shape in self._states.items():
             stored = np.zeros(shape, dtype=np.float16)
             stored[..., : arrays[name].shape[-1]] = arrays[name]
             state.write_state(name, stored)
         outputs = dict(model.predict(features, state=state))
-        for pair in self._contract.states:
-            width = arrays[pair.input].shape[-1]
-            outputs[pair.output] = np.asarray(state.read_state(pair.input))[..., :width]
-        return outputs
+        return outputs, {name: np.asarray(state.read_state(name)) for name in self._states}
+
+    def _unpadded(self, stored: FloatArray, width: int) -> FloatArray:
+        """Return what a state holds, without its padding.
+
+        Raises:
+            BundleError: If the padding is no longer 0.
+        """
+        if stored[..., width:].any():
+            msg = f"{self._path} writes into the padding of a state; build it again"
+            raise BundleError(msg)
+        return stored[..., :width]
 
     def close(self) -> None:
         """Free the model."""
@@ -172,13 +189,23 @@ def _pixels(image: Image.Image, channels: int) -> FloatArray:
 
 def _model(path: Path, units: str) -> "MLModel":
     import coremltools
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+    allowed = coremltools.ComputeUnit[units]
     try:
-        return coremltools.models.MLModel(str(path), compute_units=coremltools.ComputeUnit[units])
-    except (DecodeError, OSError, RuntimeError, ValueError) as error:
+        return coremltools.models.MLModel(str(path), compute_units=allowed)
+    except Exception as error:  # coremltools raises whatever it meets, and plain ones of its own
         msg = f"Core ML refuses {path}: {one_line(error)}; build it again"
         raise BundleError(msg) from error
+
+
+def _stored(contract: ProgramContract) -> list[TensorSpec]:
+    """Return the states as they lie inside the file, padded."""
+    shapes = stored_shapes(contract)
+    return [
+        dataclasses.replace(tensor, shape=shapes[tensor.name])
+        for tensor in contract.inputs
+        if tensor.name in shapes
+    ]
 
 
 def _shape_of_state(feature: "FeatureDescription") -> tuple[int, ...]:

@@ -5,7 +5,7 @@ or what a runtime or a compiler on the device does wrong.
 """
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from export.own_states import explicit, stored_shapes
+from pocketmatte.mlprogram.program import Function, Model, Named
 from pocketmatte.mlprogram.types import State, StateType, TensorType, Value
 from pocketmatte.runtimes.checks import (
     check_declared,
@@ -25,6 +26,7 @@ from tiers.contract import ProgramContract
 from tiers.errors import BundleError, RuntimeUnavailableError
 
 _PEAK = 255  # an 8-bit image's largest value
+_COLOURS = ("RGB", "GRAYSCALE")  # whose pixels are 8-bit, in the order of our tensors
 
 
 class CoreMlReference:
@@ -64,9 +66,8 @@ class CoreMlReferenceSession:
         model = read_package(path)
         function = model.functions[model.default]
         declared = {
-            named.name: tuple(size or 0 for size in named.type.shape)
-            for named in function.inputs
-            if isinstance(named.type, TensorType)
+            name: tuple(size or 0 for size in kind.shape)
+            for name, kind in _tensors(function.inputs).items()
         }
         self._states = {
             named.name: tuple(size or 0 for size in named.type.wrapped.shape)
@@ -78,37 +79,40 @@ class CoreMlReferenceSession:
             inputs, outputs = explicit(contract)
             _check_states(path, self._states, stored_shapes(contract))
         check_declared(path, "inputs", inputs, declared)
-        self._images = {
-            feature.name for feature in (*model.inputs, *model.outputs) if feature.image
-        }
-        names = {tensor.name for tensor in outputs}
-        if names != set(function.body.outputs):
-            msg = f"{path} gives {', '.join(function.body.outputs)}; expected {', '.join(names)}"
-            raise BundleError(msg)
+        given = _outputs(function)
+        shapes = {name: tuple(size or 0 for size in kind.shape) for name, kind in given.items()}
+        check_declared(path, "outputs", outputs, shapes)
+        self._images = _images(path, model)
         elements = {
-            named.type.element.name
-            for named in function.inputs
-            if named.name not in self._images and isinstance(named.type, TensorType)
+            kind.element.name
+            for name, kind in (*_tensors(function.inputs).items(), *given.items())
+            if name not in self._images
         }
         try:
-            self._run: Callable[[Mapping[str, Value]], dict[str, Value]] | None = Evaluator(
-                function
-            ).run
+            evaluator = Evaluator(function)
         except BundleError as error:
             msg = f"{path}: {error}"
             raise BundleError(msg) from error
+        self._run: Callable[[Mapping[str, Value]], dict[str, Value]] | None = evaluator.run
+        self._peaks = evaluator.peaks
         self._facts: dict[str, str | int] = {
             "runtime": CoreMlReference.name,
             "version": f"opset {function.opset}",
             "provider": "PyTorch, rounded to the declared types",
-            "dtype": ", ".join(sorted(_NAMES.get(name, name) for name in elements)) or "float32",
             "threads_requested": threads,
         }
+        if elements:
+            self._facts["dtype"] = ", ".join(sorted(_NAMES.get(name, name) for name in elements))
 
     @property
     def facts(self) -> Mapping[str, str | int]:
         """What really runs."""
         return self._facts
+
+    @property
+    def peaks(self) -> Mapping[str, float]:
+        """See ``protocol.Watched``."""
+        return self._peaks
 
     def run(self, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Run the program once; see ``protocol.Session``."""
@@ -165,6 +169,31 @@ class CoreMlReferenceSession:
 
 
 _NAMES: Mapping[str, str] = {"fp16": "float16", "fp32": "float32"}
+
+
+def _tensors(named: Iterable[Named]) -> dict[str, TensorType]:
+    return {each.name: each.type for each in named if isinstance(each.type, TensorType)}
+
+
+def _outputs(function: Function) -> dict[str, TensorType]:
+    """Return the declared types of a function's outputs, which may be inputs passed on."""
+    made = (named for operation in function.body.operations for named in operation.outputs)
+    known = _tensors((*function.inputs, *made))
+    return {name: known[name] for name in function.body.outputs if name in known}
+
+
+def _images(path: Path, model: Model) -> set[str]:
+    """Return the names of the inputs and outputs that are images.
+
+    Raises:
+        BundleError: If one has other pixels than a picture of ours.
+    """
+    images = {each.name: each.image for each in (*model.inputs, *model.outputs) if each.image}
+    for name, colour in images.items():
+        if colour not in _COLOURS:
+            msg = f"{path}: {name} is a {colour} image; there are {' and '.join(_COLOURS)}"
+            raise BundleError(msg)
+    return set(images)
 
 
 def _check_states(

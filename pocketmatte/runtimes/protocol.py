@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,20 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free what the runtime holds; the session cannot run again."""
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """What a session offers beside ``Session`` that sees every value on its way.
+
+    ``peaks`` is, by operation in the order of the program, the largest magnitude that a result had
+    in any run so far before it was rounded to half precision, infinite where one was no number.
+    """
+
+    @property
+    def peaks(self) -> Mapping[str, float]:
+        """How close values came to the end of half precision."""
         ...
 
 

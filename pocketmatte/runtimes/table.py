@@ -12,16 +12,17 @@ from pocketmatte.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 from pocketmatte.runtimes.protocol import Runtime
 from tiers.errors import UsageError
 
-# PyTorch eager runs networks, not files: ``torch_eager.TorchSession`` is made from a program.
 # Core ML's choices of compute units, of which the first is what verify and bench use.
 CORE_ML: Mapping[str, Runtime] = MappingProxyType(
     {
         "coreml": CoreMlMacOs(),
         "coreml-cpu": CoreMlMacOs("coreml-cpu", "CPU_ONLY"),
+        "coreml-gpu": CoreMlMacOs("coreml-gpu", "CPU_AND_GPU"),
         "coreml-ne": CoreMlMacOs("coreml-ne", "CPU_AND_NE"),
     }
 )
 
+# PyTorch eager runs networks, not files: ``torch_eager.TorchSession`` is made from a program.
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
     {
         "onnxruntime": OnnxRuntimeCpu(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from pocketmatte.runtimes.onnxruntime_cpu import refusals
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 class OnnxTaps:
@@ -26,12 +30,13 @@ class OnnxTaps:
     def __init__(self, path: Path, contract: ProgramContract) -> None:
         import onnx
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from onnx.checker import ValidationError
 
         check_file(path)
         self._path, self._contract = path, contract
         try:
             self._model = onnx.load(path)
-        except DecodeError as error:
+        except (DecodeError, ValidationError, OSError) as error:
             msg = f"{path} is no ONNX file: {one_line(error)}; build it again"
             raise BundleError(msg) from error
         self._kinds = {
@@ -59,10 +64,11 @@ class OnnxTaps:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # what it leaves undone by request is no warning
         names = list(wanted)
         try:
             session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                self._serialised(model), options, providers=["CPUExecutionProvider"]
             )
             half = {each.name for each in session.get_inputs() if each.type == "tensor(float16)"}
             feed = {
@@ -78,3 +84,11 @@ class OnnxTaps:
             for name, value in zip(names, values, strict=True)
             if np.issubdtype(np.asarray(value).dtype, np.floating)
         }
+
+    def _serialised(self, model: "ModelProto") -> bytes:
+        try:
+            serialised: bytes = model.SerializeToString()
+        except ValueError as error:  # protobuf takes less than 2 GB
+            msg = f"{self._path} cannot be looked into: {one_line(error)}"
+            raise BundleError(msg) from error
+        return serialised

@@ -26,6 +26,7 @@ from tiers.networks import programs
 from tiers.weights import network_of
 
 _FRAMES = 52  # of the standard scene, as verify plays it
+_CALL = 2  # with states that are no longer those at the start
 _MANIFEST = "manifest.json"
 
 
@@ -39,6 +40,7 @@ class Subject:
         contract: Of its program.
         reference: The program in PyTorch, in single precision.
         inputs: Of one run of it.
+        call: Which run of the scene that is, from 1.
     """
 
     entry: Artifact
@@ -46,6 +48,7 @@ class Subject:
     contract: ProgramContract
     reference: TorchTaps
     inputs: Mapping[str, FloatArray]
+    call: int
 
 
 def entry_of(file: Path) -> tuple[Path, Artifact]:
@@ -83,8 +86,10 @@ def require_taps(entry: Artifact) -> None:
         raise UsageError(msg)
 
 
-def subject(file: Path, call: int) -> Subject:
+def subject(file: Path, call: int | None) -> Subject:
     """Return a file with the inputs of its program's ``call``-th run in the standard scene.
+
+    Without ``call`` it is the second run, or the only one.
 
     Raises:
         UsageError: If it lies in no bundle, shows no values, or the scene calls its program less
@@ -107,17 +112,19 @@ def subject(file: Path, call: int) -> Subject:
         return sessions[program].run(inputs)
 
     for _ in ROLLOUTS[spec.network](spec, run, standard_scene(spec, _FRAMES)):
-        if len(seen) >= call:
+        if len(seen) >= (call or _CALL):
             break
-    if len(seen) < call:
-        msg = f"--call is {call}; the {_FRAMES} frames of the scene run it {len(seen)} times"
+    wanted = min(_CALL, len(seen)) if call is None else call
+    if not 0 < wanted <= len(seen):
+        msg = f"--call is {wanted}; the {_FRAMES} frames of the scene run it {len(seen)} times"
         raise UsageError(msg)
     return Subject(
         entry=entry,
         path=inside(root, entry.path),
         contract=next(each for each in contracts(spec) if each.name == entry.program),
         reference=TorchTaps(capture(network, spec, entry.program, recipe("fp32"))),
-        inputs=seen[call - 1],
+        inputs=seen[wanted - 1],
+        call=wanted,
     )
 
 

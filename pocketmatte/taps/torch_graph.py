@@ -1,6 +1,6 @@
 """The values inside a captured program, computed by PyTorch in single precision."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,11 +23,14 @@ class TorchTaps:
         self._module = captured.exported.module()
         ends = captured.exported.graph_signature.user_outputs
         promised = (tensor.name for tensor in captured.contract.outputs)
-        self._ends = {str(end): name for end, name in zip(ends, promised, strict=True)}
+        self._ends: dict[str, list[str]] = {}  # one value may be several outputs
+        for end, name in zip(ends, promised, strict=True):
+            self._ends.setdefault(str(end), []).append(name)
         self._kinds = {
-            self._ends.get(node.name, node.name): str(node.target)
+            name: str(node.target)
             for node in self._module.graph.nodes
             if node.op == "call_function"
+            for name in self._ends.get(node.name, [node.name])
         }
 
     @property
@@ -48,7 +51,10 @@ class TorchTaps:
 
 class _Listener(Interpreter):
     def __init__(
-        self, module: torch.fx.GraphModule, ends: Mapping[str, str], wanted: frozenset[str]
+        self,
+        module: torch.fx.GraphModule,
+        ends: Mapping[str, Sequence[str]],
+        wanted: frozenset[str],
     ) -> None:
         super().__init__(module)
         self._ends, self._wanted = ends, wanted
@@ -56,7 +62,7 @@ class _Listener(Interpreter):
 
     def run_node(self, node: Node) -> Any:
         value = super().run_node(node)
-        name = self._ends.get(node.name, node.name)
-        if name in self._wanted and isinstance(value, torch.Tensor) and value.is_floating_point():
-            self.heard[name] = value.float().numpy().copy()
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            for name in self._wanted.intersection(self._ends.get(node.name, [node.name])):
+                self.heard[name] = value.float().numpy().copy()
         return value

@@ -50,9 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _choose_frontends() -> None:
-    """Let the tests convert from TorchScript and from ``torch.export``, on every machine.
+    """Let the tests convert from TorchScript and from ``torch.export``, whatever is installed.
 
-    coremltools leaves the latter out on x86-64; our own packages come from it.
+    Our own packages come from the latter. coremltools would add ExecuTorch's dialect of it.
     """
     from coremltools.converters.mil.frontend.torch.test import testing_utils
     from coremltools.converters.mil.frontend.torch.utils import TorchFrontend

@@ -122,7 +122,7 @@ class _Part:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._place,  # some tests write where they are
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **_ENVIRONMENT, "TMPDIR": str(self._place)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

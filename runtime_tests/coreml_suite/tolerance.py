@@ -16,7 +16,8 @@ import numpy as np
 from runtime_tests.coreml_suite.stand_in import Watch
 
 # Absolute and relative, for results rounded to half precision wherever a program declares it. The
-# largest departure seen is 4.4e-3, of a transformer of several layers; of one operation 1.7e-3.
+# largest departures seen are 6.4e-3, of activations quantised to eight bits, and 4.4e-3, of a
+# transformer of several layers; of one operation 1.7e-3.
 HALF = 1e-2
 # What coremltools makes of a tolerance for half precision: 100 times as much, and this at least.
 _FACTOR, _LEAST_ABSOLUTE, _LEAST_RELATIVE = 100.0, 0.5, 5e-2

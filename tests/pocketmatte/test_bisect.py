@@ -71,6 +71,16 @@ def test_a_value_that_is_not_finite_parts() -> None:
     assert (found.first.name, found.first.relative) == ("v20", np.inf)
 
 
+def test_a_reference_that_is_not_finite_agrees_with_nothing() -> None:
+    class Infinite(Chain):
+        def value(self, index: int) -> FloatArray:
+            return np.array([np.inf if index >= 20 else index + 1], np.float32)
+
+    found = first_parting(Infinite(40), Infinite(40), INPUTS, 0.1)
+    assert found.first is not None
+    assert (found.first.name, found.first.relative) == ("v20", np.inf)
+
+
 def test_programs_without_a_common_value_are_refused() -> None:
     class Other(Chain):
         @property

@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pocketmatte.cli import run
+from pocketmatte.host import host_facts
 from pocketmatte.mac_report import seen_on
 from pocketmatte.runtimes.coreml_reference import CoreMlReference, CoreMlReferenceSession
 from pocketmatte.runtimes.table import CORE_ML
@@ -54,7 +56,9 @@ def test_every_package_is_seen_in_every_runtime_beside_pytorch_and_the_evaluator
         assert own.against_torch == stand_in.against_torch
         assert own.against_evaluator is None
         assert "Core ML refuses" in (refusing.refused or "")
+        assert str(packages) not in (refusing.refused or "")
         assert refusing.against_torch is None
+        assert (stand_in.verdict, refusing.verdict, own.verdict) == ("ran", "refused", "ran")
     assert len(seen) == 6
 
 
@@ -71,6 +75,27 @@ def test_a_changed_package_is_refused_before_anything_runs(packages: Path, tmp_p
         list(seen_on(copy, {}, CoreMlReference(), frames=1))
 
 
+def test_the_command_writes_what_it_found_into_one_file(
+    cli: Callable[..., Said], packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pocketmatte.runtimes.table.CORE_ML", {"coreml": CoreMlReference()})
+    out = tmp_path / "report.json"
+    said = cli("mac", packages, "--out", out, "--frames", 2)
+    assert said.code == 0, said.err
+    report = json.loads(out.read_text())
+    assert (report["finished"], report["frames"], report["left_out"]) == (True, 2, {})
+    assert report["host"] == host_facts()
+    rows = report["packages"]
+    assert [row["verdict"] for row in rows] == ["ran"] * 4
+    assert {row["runtime"] for row in rows} == {"coreml", "coreml-reference"}
+    assert all(row["against_torch"]["frames"] == 2 for row in rows)
+    beside = [row["against_evaluator"] for row in rows if row["runtime"] == "coreml"]
+    assert [set(each["max_abs"].values()) for each in beside] == [{0.0}, {0.0}]
+    assert str(packages) not in out.read_text()
+    assert "4 runs of 2 packages" in said.err
+    assert all(row["path"] in said.out for row in rows)
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="asks what happens without Core ML")
 def test_off_macos_the_command_says_so_in_one_line(
     cli: Callable[..., Said], packages: Path, tmp_path: Path
@@ -85,3 +110,4 @@ def test_the_compute_units_are_those_that_core_ml_names() -> None:
     units = [runtime._units for runtime in CORE_ML.values()]
     assert units == [coremltools.ComputeUnit[name].name for name in units]
     assert units[0] == "ALL"
+    assert set(units) == {each.name for each in coremltools.ComputeUnit}

@@ -68,10 +68,43 @@ def test_wrong_requests_are_one_line(cli: Cli, bundle: Path, tmp_path: Path) -> 
     alone.write_bytes(b"")
     assert "lies in no bundle" in cli("parity", alone).refusal(2)
     assert "--call is 0" in cli("parity", bundle / FILE, "--call", 0).refusal(2)
-    assert "--call is 60" in cli("parity", bundle / FILE, "--call", 60).refusal(2)
+    assert "--call is 60; the 52 frames of the scene run it 52 times" in cli(
+        "parity", bundle / FILE, "--call", 60
+    ).refusal(2)
     assert "--limit is 0" in cli("parity", bundle / FILE, "--limit", 0).refusal(2)
     unknown = bundle / "rvm/t01/other.onnx"
     assert "does not list rvm/t01/other.onnx" in cli("parity", unknown).refusal(2)
+
+
+def test_a_file_without_one_of_the_outputs_is_refused(
+    cli: Cli, bundle: Path, model: onnx.ModelProto
+) -> None:
+    alpha = next(each for each in model.graph.output if each.name == "alpha")
+    for node in model.graph.node:
+        for index, name in enumerate(node.output):
+            if name == "alpha":
+                node.output[index] = alpha.name = "other"
+    onnx.save(model, bundle / FILE)
+    assert "alpha is missing or of another shape" in cli("parity", bundle / FILE).refusal(1)
+
+
+def test_a_core_ml_package_with_a_changed_weight_is_named_by_its_convolution(
+    cli: Cli, tmp_path: Path
+) -> None:
+    words = "build --network rvm --tier t01 --format coreml --recipe fp32 --out"
+    assert cli(*words.split(), tmp_path / "b").code == 0
+    package = tmp_path / "b/rvm/t01/matte-fp32.mlpackage"
+    said = cli("parity", package, "--bisect", "--json")
+    assert (said.code, said.json()["parting"]["first"]) == (0, None)
+    assert said.json()["parting"]["values"] > 150
+    weights = next(package.rglob("weight.bin"))
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2 // 4 * 4 + 3] ^= 0x02  # in the exponent of one weight: times or over 2^4
+    weights.write_bytes(bytes(data))
+    said = cli("parity", package, "--bisect", "--limit", "1e-4", "--json")
+    assert said.code == 1
+    assert said.json()["parting"]["first"]["operation"] == "conv"
+    assert "it changed since it was built; build it again; compared as it is" in said.err
 
 
 def test_a_broken_file_is_one_line(cli: Cli, bundle: Path) -> None:

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from pocketmatte.mlprogram.binding import Compute, Ints, Values
 from pocketmatte.mlprogram.context import Context
-from pocketmatte.mlprogram.types import BOOL, FP16, FP32, INT32, State, Value
+from pocketmatte.mlprogram.types import BOOL, FP16, FP32, INT32, State, Value, require_size
 
 _HELD = MappingProxyType({each.name: each.held for each in (FP16, FP32, INT32, BOOL)})
-_SHAPELESS = "not written yet"  # in a list: a tensor whose shape the first one written decides
+SHAPELESS = "not written yet"  # in a list: a tensor whose shape the first one written decides
 
 
 def cond(pred: bool, context: Context) -> Values:
@@ -62,14 +62,15 @@ def make_list(
         dtype: Of the tensors.
 
     Raises:
-        ValueError: If there is no such type.
+        ValueError: If there is no such type, or the list is too large.
     """
     if dtype not in _HELD:
         msg = f"dtype {dtype!r} is not known here"
         raise ValueError(msg)
     sizes = [int(size) for size in elem_shape if isinstance(size, Tensor)]
+    require_size((init_length, *sizes), _HELD[dtype])
     if len(sizes) < len(elem_shape):
-        return [_SHAPELESS] * init_length
+        return [SHAPELESS] * init_length
     return [torch.zeros(sizes, dtype=_HELD[dtype])] * init_length
 
 
@@ -114,6 +115,7 @@ def list_scatter(ls: list[Value], indices: Ints, value: Tensor) -> list[Value]:
         _require_place(ls, index, index + 1)
     length = max([len(ls), *(index + 1 for index in indices)])
     zeros = torch.zeros_like(value[0])
+    require_size((length, *zeros.shape), zeros.dtype)
     written: list[Value] = [each if isinstance(each, Tensor) else zeros for each in ls]
     written += [zeros] * (length - len(ls))
     for index, each in zip(indices, value, strict=True):

@@ -10,7 +10,7 @@ from torch import Tensor
 from pocketmatte.mlprogram.binding import Compute, Ints
 from pocketmatte.mlprogram.context import Context
 from pocketmatte.mlprogram.operations.convolution import padded
-from pocketmatte.mlprogram.types import FP16, TensorType
+from pocketmatte.mlprogram.types import FP16, TensorType, require_size
 
 
 def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: Tensor | None = None) -> Tensor:
@@ -22,6 +22,9 @@ def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: Tensor | Non
     if len(pad) % 2 or len(pad) > 2 * x.ndim or min(pad, default=0) < 0:
         msg = f"borders of {pad} round {x.ndim} dimensions"
         raise ValueError(msg)
+    borders = (0,) * (2 * x.ndim - len(pad)) + tuple(pad)
+    sizes = zip(x.shape, borders[::2], borders[1::2], strict=True)
+    require_size(tuple(sum(each) for each in sizes), x.dtype)
     if mode == "constant":
         return padded(x, pad, 0.0 if constant_val is None else constant_val.item())
     if mode not in {"reflect", "replicate"}:
@@ -52,7 +55,9 @@ def range_1d(end: Tensor, start: Tensor, step: Tensor, context: Context) -> Tens
         ValueError: If the step is 0.
     """
     if not start.is_floating_point():
-        return torch.tensor(range(int(start), int(end), int(step)), dtype=start.dtype)
+        numbers = range(int(start), int(end), int(step))
+        require_size((len(numbers),), start.dtype)
+        return torch.tensor(numbers, dtype=start.dtype)
     (named,) = context.operation.outputs
     half = isinstance(named.type, TensorType) and named.type.element == FP16
     first, last, by = (each.half() if half else each for each in (start, end, step))
@@ -61,6 +66,7 @@ def range_1d(end: Tensor, start: Tensor, step: Tensor, context: Context) -> Tens
         msg = f"a range from {float(start)} to {float(end)} in steps of {float(step)}"
         raise ValueError(msg)
     count = max(0, math.ceil(steps))
+    require_size((count,), torch.float64)
     values = start.double() + step.double() * torch.arange(count)
     return values.to(start.dtype)
 
@@ -87,6 +93,7 @@ def one_hot(
     """Return vectors along ``axis`` of one value, but for another where an index says."""
     on = torch.tensor(1, dtype=torch.int32) if on_value is None else on_value
     off = torch.zeros_like(on) if off_value is None else off_value
+    require_size((*indices.shape, one_hot_vector_size), on.dtype)
     hot = indices[..., None] == torch.arange(one_hot_vector_size)
     return torch.where(hot.movedim(-1, axis), on, off)
 
@@ -104,6 +111,7 @@ def _sources(size: int, before: int, after: int, mode: str) -> Tensor:
 
 
 def _full(shape: Ints, value: Tensor | None) -> Tensor:
+    require_size(shape, torch.float32 if value is None else value.dtype)
     if value is None:
         return torch.zeros(shape)
     return torch.full(shape, value.item(), dtype=value.dtype)

@@ -10,7 +10,7 @@ from torch import Tensor
 from pocketmatte.mlprogram.binding import Compute, Ints, Tensors
 from pocketmatte.mlprogram.context import Context
 from pocketmatte.mlprogram.operations.axes import counted
-from pocketmatte.mlprogram.types import Value
+from pocketmatte.mlprogram.types import Value, require_size
 
 _RIGHT_ALIGNED = 7  # the first opset whose zeros in a shape count from the right
 
@@ -122,11 +122,12 @@ def tile(x: Tensor, reps: Ints) -> Tensor:
     """Return ``x`` repeated along every dimension.
 
     Raises:
-        ValueError: If there is not one number for every dimension.
+        ValueError: If there is not one number for every dimension, or the result is too large.
     """
     if len(reps) != x.ndim:
         msg = f"{len(reps)} repetitions of {x.ndim} dimensions"
         raise ValueError(msg)
+    require_size(tuple(size * times for size, times in zip(x.shape, reps, strict=True)), x.dtype)
     return x.repeat(reps)
 
 
