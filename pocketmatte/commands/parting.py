@@ -74,10 +74,8 @@ def parted(
     from pocketmatte.taps.subject import entry_of, require_taps, subject, taps_of
 
     given = [entry_of(path) for path in (file, against) if path is not None]
-    for root, entry in given:
+    for _, entry in given:
         require_taps(entry)
-        if reason := fault(root, entry):
-            note(f"{entry.path}: {reason}; compared as it is")
     if against is not None:
         _require_same(*(entry for _, entry in given))
     held_to = limit or max(_LIMITS[recipe_of(entry.recipe).dtype] for _, entry in given)
@@ -98,6 +96,9 @@ def parted(
             "missing or of another shape in one of them; build it again"
         )
         raise BundleError(msg)
+    for root, entry in given:
+        if reason := fault(root, entry):
+            note(f"{entry.path}: {reason}; compared as it is")
     found = first_parting(reference, candidate, one.inputs, held_to) if bisect else None
     passed = all(row.relative <= held_to for row in rows) and (found is None or found.first is None)
     result = {

@@ -40,7 +40,7 @@ class CoreMlMacOs:
 
     def __init__(self, name: str = "coreml", units: str = "ALL") -> None:
         self.name = name
-        self._units = units
+        self.units = units
 
     def unavailable(self) -> str | None:
         """Return why Core ML cannot be used here, or ``None``."""
@@ -55,7 +55,7 @@ class CoreMlMacOs:
         if reason := self.unavailable():
             raise RuntimeUnavailableError(reason)
         check_file(path)
-        return CoreMlMacOsSession(path, contract, checked_threads(threads), self.name, self._units)
+        return CoreMlMacOsSession(path, contract, checked_threads(threads), self.name, self.units)
 
 
 class CoreMlMacOsSession:

@@ -19,7 +19,9 @@ class Pools(nn.Module):
 
 
 def exported(module: nn.Module, given: Tensor) -> torch.export.ExportedProgram:
-    return torch.export.export(module, (given,)).run_decompositions({})
+    captured = torch.export.export(module, (given,))
+    plain: torch.export.ExportedProgram = captured.run_decompositions({})
+    return plain
 
 
 def kernels(program: torch.export.ExportedProgram) -> list[tuple[int, ...]]:

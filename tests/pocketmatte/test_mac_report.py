@@ -9,6 +9,7 @@ import pytest
 from pocketmatte.cli import run
 from pocketmatte.host import host_facts
 from pocketmatte.mac_report import seen_on
+from pocketmatte.runtimes.coreml_macos import CoreMlMacOs
 from pocketmatte.runtimes.coreml_reference import CoreMlReference, CoreMlReferenceSession
 from pocketmatte.runtimes.table import CORE_ML
 from tests.pocketmatte.conftest import Said
@@ -107,7 +108,7 @@ def test_off_macos_the_command_says_so_in_one_line(
 
 def test_the_compute_units_are_those_that_core_ml_names() -> None:
     coremltools = pytest.importorskip("coremltools")
-    units = [runtime._units for runtime in CORE_ML.values()]
+    units = [each.units for each in CORE_ML.values() if isinstance(each, CoreMlMacOs)]
     assert units == [coremltools.ComputeUnit[name].name for name in units]
-    assert units[0] == "ALL"
+    assert (units[0], len(units)) == ("ALL", len(CORE_ML))
     assert set(units) == {each.name for each in coremltools.ComputeUnit}
