@@ -77,7 +77,7 @@ def time_bundle(
     asked = manifest.model_copy(update={"artifacts": timed})
     rows = []
     for group in groups(root, asked, plan.threads):
-        inputs = _inputs(group)
+        inputs = scene_inputs(group)
         for contract in group.contracts:
             rows += _rows(root, group, contract, inputs[contract.name], plan)
         on_tier(f"{group.spec.network} {group.spec.name}")
@@ -98,7 +98,7 @@ def untimed(manifest: Manifest, tiers: Sequence[str]) -> list[str]:
     ]
 
 
-def _inputs(group: Group) -> dict[str, Tensors]:
+def scene_inputs(group: Group) -> dict[str, Tensors]:
     """Return what every program is given at its last call in the first frames of the scene."""
     run = run_of(group.reference)
     player = Player(run, lambda noted: group.play(noted, group.scene(_FRAMES)))

@@ -14,6 +14,7 @@ from pocketmatte.bundle import read_bundle
 from pocketmatte.delegation import broken_up
 from pocketmatte.groups import Group, open_group, open_session, prover_of, runtime_of, same_tier
 from pocketmatte.integrity import fault, package_fault
+from pocketmatte.mlprogram.read import read_package
 from pocketmatte.package_proof import Task, differences
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.pool import run_jobs
@@ -226,6 +227,7 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
     if entry.format.startswith("coreml"):
         try:
             check_mlpackage(inside(root, entry.path), contract, recipe_of(entry.recipe))
+            read_package(inside(root, entry.path))  # all that it holds, also where nothing runs it
         except BundleError as error:
             reasons.append(str(error))
     if entry.format == "executorch":

@@ -258,8 +258,27 @@ def test_a_reference_that_gives_nan_is_refused(
 ) -> None:
     reference = TorchSession(BrightRoot(), running_contract, 1)
     candidate = TorchSession(running(), running_contract, 1)
-    with pytest.raises(CheckpointError, match="PyTorch gives NaN or infinity in alpha of frame 0"):
+    with pytest.raises(CheckpointError, match="PyTorch gives NaN or infinity in alpha of running"):
         compare(reference, candidate, running_contract, "fp32", _frames(1, 0.1))
+
+
+def test_nan_that_one_program_would_pass_to_the_next_is_refused_before(
+    running_contract: ProgramContract, running: Make
+) -> None:
+    candidate = TorchSession(running(), running_contract, 1)
+    reference = Stuttering(candidate)
+
+    def play(run: Run, scene: Iterable[FloatArray]) -> Iterator[object]:
+        state = np.zeros((1, 1, 8, 16), dtype=np.float32)
+        for frame in scene:
+            given = {"frame": frame.transpose(2, 0, 1)[None], "r1": state}
+            for _ in range(3):  # the second one's state is what the third would be given
+                given["r1"] = run("running", given)["r1_next"]
+            yield given
+
+    one = {"": Candidate(recipe="fp32", sessions={"running": candidate})}
+    with pytest.raises(CheckpointError, match="infinity in r1_next of running; take other weights"):
+        compare_all({"running": reference}, one, (running_contract,), play, _frames(1))
 
 
 def test_candidates_feed_back_their_own_states_and_are_told_apart(
