@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from coremltools.proto import Model_pb2
 from PIL import Image
 
 from pocketmatte.mlprogram.program import Block, Function, Named
 from pocketmatte.mlprogram.types import FP16, FP32, INT32, StateType, TensorType
+from runtime_tests.coreml_suite.description import admitted
 from runtime_tests.coreml_suite.features import given_back, held
 from runtime_tests.coreml_suite.plugin import plain, sampled_as
 from runtime_tests.coreml_suite.stand_in import States
@@ -44,6 +46,43 @@ def test_a_scalar_has_one_dimension_outside_and_none_inside() -> None:
     assert inside.shape == ()
     assert inside.dtype == torch.int32
     np.testing.assert_array_equal(given_back(inside, None), [7])
+
+
+def described() -> Model_pb2.ModelDescription:
+    """Return a description of an enumerated, a ranged and an optional input."""
+    description = Model_pb2.ModelDescription()
+    enumerated, ranged, optional = (description.input.add(name=name) for name in "abc")
+    for size in (4, 8):
+        enumerated.type.multiArrayType.enumeratedShapes.shapes.add(shape=(1, size))
+    for low, high in ((1, 1), (3, 5), (2, -1)):
+        ranged.type.multiArrayType.shapeRange.sizeRanges.add(lowerBound=low, upperBound=high)
+    optional.type.isOptional = True
+    optional.type.multiArrayType.shape.extend((2,))
+    optional.type.multiArrayType.floatDefaultValue = 3
+    return description
+
+
+def test_what_is_left_out_has_its_default_and_listed_shapes_are_taken() -> None:
+    given = {"a": np.zeros((1, 8)), "b": np.zeros((1, 5, 99))}
+    inputs = admitted(described(), given)
+    np.testing.assert_array_equal(inputs["c"], [3, 3])
+    kept = admitted(described(), {**given, "c": np.ones(2)})
+    np.testing.assert_array_equal(kept["c"], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "said"),
+    [
+        ("a", (1, 6), r"MultiArray Shape \(1 x 6\) was not in enumerated set of allowed shapes"),
+        ("b", (1, 6, 2), r"Size \(6\) of dimension \(1\) is not in allowed range \(3\.\.5\)"),
+        ("b", (1, 3, 1), r"Size \(1\) of dimension \(2\) is not in allowed range \(2\.\.-1\)"),
+    ],
+)
+def test_a_shape_that_is_not_listed_is_refused(
+    name: str, shape: tuple[int, ...], said: str
+) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        admitted(described(), {name: np.zeros(shape)})
 
 
 def stateful() -> Function:

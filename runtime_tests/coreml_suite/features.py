@@ -22,7 +22,8 @@ def held(given: Given, kind: Type, image: str | None) -> Tensor:
         pixels = np.asarray(given, dtype=np.float32)
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         ordered = planes[::-1] if image == "BGR" else planes
-        return torch.from_numpy(ordered[None].copy())
+        levels = torch.from_numpy(ordered[None].copy())
+        return levels.to(kind.element.held) if isinstance(kind, TensorType) else levels
     value = torch.from_numpy(np.ascontiguousarray(given))
     if not isinstance(kind, TensorType):
         return value

@@ -67,20 +67,6 @@ KNOWN: tuple[Known, ...] = (
         some=True,
     ),
     Known(
-        tests=r"TestTorchInputs::test_torch_optional_input\[",
-        error=r"lacks the input 'optional_input'$",
-        outcome="refused",
-        reason="an input that may be left out has its default in the model's description, which "
-        "the evaluator of its program does not read",
-    ),
-    Known(
-        tests=r"TestTorchInputs::test_torch_(enumerated_shapes|outofbound_range_dim)\[",
-        error=r"DID NOT RAISE",
-        outcome="failed",
-        reason="Core ML holds an input to the shapes that the model's description lists; the "
-        "evaluator runs the program on whatever it takes",
-    ),
-    Known(
         tests=r"TestStack::test_stack_dynamic_range_dim\[.*default_dynamic_size=2",
         error=r"DID NOT RAISE",
         outcome="failed",

@@ -14,6 +14,7 @@ from pocketmatte.mlprogram.evaluate import Evaluator
 from pocketmatte.mlprogram.program import Block, Function, Model, Operation
 from pocketmatte.mlprogram.read import read_package
 from pocketmatte.mlprogram.types import FP16, State, StateType, TensorType, Value
+from runtime_tests.coreml_suite.description import admitted
 from runtime_tests.coreml_suite.features import Array, Given, given_back, held
 from tiers.errors import BundleError
 
@@ -106,7 +107,9 @@ def install(watch: Watch) -> None:
             read = _read(model)
             function = _function(model, read)
             _tell(watch, function)
-            outputs = [_predicted(read, function, each, state) for each in given]
+            described = _described(model, function)
+            whole = [admitted(described, each) for each in given]
+            outputs = [_predicted(read, function, each, state) for each in whole]
         except BundleError as error:
             msg = f"Unable to compute the prediction using ML Program: {error}"  # Core ML's words
             raise RuntimeError(msg) from error
@@ -141,6 +144,12 @@ def _read(model: Any) -> Model:
 
 def _function(model: Any, read: Model) -> Function:
     return read.functions[model.function_name or read.default]
+
+
+def _described(model: Any, function: Function) -> Any:
+    description = model.get_spec().description
+    own = (each for each in description.functions if each.name == function.name)
+    return next(own, description)
 
 
 def _zeros(kind: TensorType) -> Tensor:
