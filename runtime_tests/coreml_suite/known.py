@@ -74,7 +74,7 @@ KNOWN: tuple[Known, ...] = (
         "run they are the same",
     ),
     Known(
-        tests=r"TestGather::test_gather_nd_int16_indices\[.*'fp32'",
+        tests=r"TestGather::test_gather_nd_int16_indices\[.*'fp32'.*dynamic=True",
         error=r"assert False",
         outcome="failed",
         reason="asks for indices that the converter narrows in half precision alone; the values, "
@@ -105,5 +105,28 @@ KNOWN: tuple[Known, ...] = (
         outcome="failed",
         reason="expects the two casts that half precision needs in single precision too; the "
         "values, compared before, are right",
+    ),
+    Known(
+        tests=r"TestFill::test_fill__?2?\[.*TORCHEXPORT.*fill_scalar=0\.2-src_dtype=torch\.int32",
+        error=r"Max absolute difference among violations: 0\.2",
+        outcome="failed",
+        reason="the converter fills a tensor of whole numbers with a fraction, and declares the "
+        "result to be of fractions; PyTorch rounds it off",
+        some=True,
+    ),
+    Known(
+        tests=r"TestIndexPut::test_index_put_negative_indices_case_2\[",
+        error=r"indices 0 to 65535 .* Core ML leaves undefined$",
+        outcome="refused",
+        reason="the converter narrows indices to uint16, of which none is negative",
+        some=True,
+    ),
+    Known(
+        tests=r"TestWhere::test_where_test1\[.*'fp16'",
+        error=r"Mismatched elements: 1 / ",
+        outcome="failed",
+        reason="asks whether a number drawn at random is above 0.5; in half precision one that is, "
+        "by less than it tells, is not",
+        some=True,
     ),
 )
