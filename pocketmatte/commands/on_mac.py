@@ -45,8 +45,9 @@ def mac(
     everywhere, the evaluator included, and kept its limits against both.
 
     Examples:
-        pocketmatte build --tier t01,t04 --format coreml,coreml-stateful --out build/mac
+        pocketmatte mac build/bundle
 
+        pocketmatte build --tier t01,t04 --format coreml,coreml-stateful --out build/mac
         pocketmatte mac build/mac --out core-ml-report.json
     """
     finish(reported(bundle, out, frames), as_json=as_json)

@@ -60,7 +60,8 @@ def test_a_package_of_ours_has_no_error_and_the_tiers_multiply_accumulates(
 def test_the_scales_of_images_stay_in_half_precision(ours: Mapping[str, Linted]) -> None:
     found = by_rule(ours["coreml-image"])
     assert not {"wide-floats", "islands", "image-range"} & found.keys()
-    assert ours["coreml-image"].operation_count == ours["coreml"].operation_count + 3
+    # of each of three pictures a product, and a cast, for the program's images are fp32
+    assert ours["coreml-image"].operation_count == ours["coreml"].operation_count + 6
 
 
 def linted(model: Any, folder: Path) -> dict[str, Finding]:
