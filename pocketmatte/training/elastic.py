@@ -1,97 +1,69 @@
-"""One set of weights, eight networks: the elastic form that training works on.
+"""One set of weights, many networks: the elastic form that training works on.
 
-Every tier's convolutions are differentiable slices of the full network's; its BatchNorm layers are
+Every row's convolutions are differentiable slices of the widest network's; its BatchNorm layers are
 its own. (Yu et al., "Slimmable Neural Networks", ICLR 2019; Cai et al., "Once-for-All", 2020.)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pocketmatte.training.task import Task, Tensors
 from tiers.blocks.elastic import Index, slice_plan, take
 from tiers.ladder import ladder
-from tiers.networks.rvm import Rvm
-from tiers.rows.rvm import RvmShape
 from tiers.spec import TierSpec
 from tiers.weights import full_tier
 
+_NETWORK = "network."  # where a form holds the network that ships
 
-class TrainingForm(nn.Module):
-    """``Rvm`` with the outputs that the losses need.
 
-    Input:
-        frame: ``(N, 3, H, W)`` in 0..1, with ``states`` and ``ratio`` as in ``Rvm``.
+class Elastic(nn.Module):
+    """All elastic rows of a network over one set of convolution weights.
 
-    Output:
-        foreground and alpha at frame size and segmentation logits at working size, none clamped,
-        and the next states.
+    Args:
+        task: The network's.
+        bn_momentum: Of every BatchNorm.
+
+    Attributes:
+        specs: The rows that are trained, narrowest first.
+        full: Name of the widest one.
     """
 
-    def __init__(self, network: Rvm) -> None:
+    def __init__(self, task: Task, bn_momentum: float = 0.1) -> None:
         super().__init__()
-        self.network = network
-
-    def forward(
-        self, frame: Tensor, states: Sequence[Tensor] | None, ratio: float
-    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
-        """Matte one frame and segment it."""
-        residual, alpha, hidden, states_next = self.network.matte(frame, states, ratio)
-        return frame + residual, alpha, self.network.project_seg(hidden), states_next
-
-
-class ElasticRvm(nn.Module):
-    """All elastic tiers of ``rvm`` over one set of convolution weights."""
-
-    def __init__(self, bn_momentum: float = 0.1) -> None:
-        super().__init__()
-        rows = [spec for spec in ladder("rvm").values() if spec.weights_of == spec.name]
+        rows = [spec for spec in ladder(task.network).values() if spec.weights_of == spec.name]
         self.specs: Mapping[str, TierSpec] = {spec.name: spec for spec in rows}
-        self.full = full_tier("rvm")
-        self.forms = nn.ModuleDict({name: _form(spec) for name, spec in self.specs.items()})
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = bn_momentum
+        self.full = full_tier(task.network)
+        self.forms = nn.ModuleDict({name: task.form(spec) for name, spec in self.specs.items()})
+        for norm in _norms(self):
+            norm.momentum = bn_momentum
         whole = self.forms[self.full]
-        _initialise(whole)
-        for parameter in self.parameters():
-            if parameter.dim() == 4:  # the layout that oneDNN's convolutions are fastest in
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        _initialise(whole, task)
         self._plans: dict[str, dict[str, tuple[Index, Index]]] = {
             name: slice_plan(whole, form) for name, form in self.forms.items() if name != self.full
         }
+        for name, plan in self._plans.items():
+            for key in plan:  # slices of the widest one's stand in for them
+                self.forms[name].get_parameter(key).requires_grad_(False)
+
+    def forward(self, name: str, batch: Tensors, ratio: float) -> dict[str, Tensor]:
+        """Run row ``name`` on a batch; see ``Task.form``."""
+        predicted: dict[str, Tensor] = functional_call(
+            self.forms[name], self.slices(name), (batch, ratio)
+        )
+        return predicted
 
     def slices(self, name: str) -> dict[str, Tensor]:
-        """Return the convolution parameters of tier ``name``, differentiable."""
+        """Return the convolution parameters of a row, differentiable; none for the widest one."""
         if name == self.full:
             return {}
         shared = dict(self.forms[self.full].named_parameters())
         return {key: take(shared[key], index) for key, index in self._plans[name].items()}
 
-    def roll(self, name: str, frames: Tensor, ratio: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Run tier ``name`` over a batch of clips.
-
-        Args:
-            name: The tier.
-            frames: ``(T, N, 3, H, W)`` in 0..1.
-            ratio: Working size over frame size.
-
-        Returns:
-            Foreground, alpha and segmentation logits, ``(T, N, C, H, W)``, not clamped.
-        """
-        parameters = self.slices(name)
-        form = self.forms[name]
-        states: tuple[Tensor, ...] | None = None
-        outputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        for frame in frames:
-            *three, states = functional_call(form, parameters, (frame, states, ratio))
-            outputs.append((three[0], three[1], three[2]))
-        foreground, alpha, logits = (torch.stack(part) for part in zip(*outputs, strict=True))
-        return foreground, alpha, logits
-
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield the shared parameters and every tier's own BatchNorm parameters by name."""
+        """Yield the shared parameters and every row's own BatchNorm parameters by name."""
         for name, form in self.forms.items():
             cut = self._plans.get(name, {})
             for key, parameter in form.named_parameters():
@@ -99,51 +71,65 @@ class ElasticRvm(nn.Module):
                     yield f"{name}.{key}", parameter
 
     def export_state(self) -> dict[str, Tensor]:
-        """Return the elastic checkpoint's tensors: ``shared.*`` and, per tier, BatchNorm's."""
+        """Return the elastic checkpoint's tensors.
+
+        ``shared.*``, in half precision, and, per row, BatchNorm's in single.
+        """
         state: dict[str, Tensor] = {}
         for name, form in self.forms.items():
-            norms = {
-                module for module, part in form.named_modules() if isinstance(part, nn.BatchNorm2d)
-            }
+            norms = {key for key, part in form.named_modules() if isinstance(part, nn.BatchNorm2d)}
             for key, value in form.state_dict().items():
+                if not key.startswith(_NETWORK) or key.endswith("num_batches_tracked"):
+                    continue
                 own = key.rpartition(".")[0] in norms
-                bare = key.removeprefix("network.")
-                if own and not key.endswith("num_batches_tracked"):
-                    state[f"{name}.{bare}"] = value.clone()
-                elif not own and name == self.full:
-                    state[f"shared.{bare}"] = value.clone()
+                bare = key.removeprefix(_NETWORK)
+                if own:
+                    state[f"{name}.{bare}"] = value.detach().float().cpu().clone()
+                elif name == self.full:
+                    state[f"shared.{bare}"] = value.detach().half().cpu().clone()
         return state
 
-    @torch.no_grad()
-    def calibrate(self, name: str, batches: Sequence[Tensor], ratios: Sequence[float]) -> None:
-        """Measure BatchNorm's statistics of tier ``name`` afresh, over ``(T, N, 3, H, W)`` clips.
+    def load_export(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the tensors of an elastic checkpoint; what is not in it stays as it is."""
+        for name, form in self.forms.items():
+            state = {
+                f"{_NETWORK}{key.removeprefix(prefix)}": value.float()
+                for prefix in (f"{name}.", *(("shared.",) if name == self.full else ()))
+                for key, value in tensors.items()
+                if key.startswith(prefix)
+            }
+            form.load_state_dict(state, strict=False)
 
-        Averages over all frames of all batches, so that they do not lag behind the weights.
+    @torch.no_grad()
+    def calibrate(self, name: str, batches: Iterable[Tensors], ratio: float) -> None:
+        """Measure BatchNorm's statistics of a row afresh, as the mean over all batches.
+
+        Statistics that were averaged while the weights moved lag behind them.
         """
-        norms = [m for m in self.forms[name].modules() if isinstance(m, nn.BatchNorm2d)]
+        norms = list(_norms(self.forms[name]))
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # cumulative average
         training = self.training
         self.train()
-        for frames, ratio in zip(batches, ratios, strict=True):
-            self.roll(name, frames, ratio)
+        for batch in batches:
+            self.forward(name, batch, ratio)
         self.train(training)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
 
-def _form(spec: TierSpec) -> TrainingForm:
-    return TrainingForm(Rvm(spec.shaped(RvmShape)))
+def _norms(module: nn.Module) -> Iterator[nn.BatchNorm2d]:
+    return (part for part in module.modules() if isinstance(part, nn.BatchNorm2d))
 
 
-def _initialise(whole: nn.Module) -> None:
-    """He initialisation; the projections start near zero so that no output starts saturated."""
+def _initialise(whole: nn.Module, task: Task) -> None:
+    """He initialisation; heads begin near zero."""
     for name, module in whole.named_modules():
         if not isinstance(module, nn.Conv2d) or name.endswith("box_filter"):
             continue
-        if "project_" in name or name.endswith("refiner.conv.6"):
+        if task.is_head(name):
             nn.init.normal_(module.weight, std=0.05)
         elif module.groups == 1:
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")

@@ -1,71 +1,58 @@
-"""The stages that the shipped elastic ``rvm`` was trained in, as one table."""
+"""Stages of training: stretches of steps with fixed sizes."""
 
 import dataclasses
-from types import MappingProxyType
+
+SizeHW = tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """One stretch of training with fixed sizes.
+    """One stretch of training.
 
     Attributes:
+        name: For people, unique within a recipe.
         steps: Optimiser steps.
-        frame_hw: Frame size of the compositions, in pixels.
-        ratio: Working size over frame size; below 1 the deep guided filter is trained too.
-        clip_length: Frames of a clip.
-        batch: Clips of a step.
-        learning_rate: At the stage's start and end, cosine in between.
-        distillation: Weight of the narrow tier's distance to the full one's alpha.
+        size_hw: Frame size of the samples, in pixels.
+        ratio: Working size over frame size; below 1 what refines at full size is trained too.
+        length: Frames of a sample.
+        batch: Samples of a step, on all processes together.
+        learning_rate: At the stage's start and end.
+        distillation: Weight of a narrower row's distance to what the teacher predicts.
+        random_rows: Rows that a step trains beside the widest and the narrowest one.
     """
 
+    name: str
     steps: int
-    frame_hw: tuple[int, int]
-    ratio: float
-    clip_length: int
+    size_hw: SizeHW
+    ratio: float = 1.0
+    length: int
     batch: int
     learning_rate: tuple[float, float]
     distillation: float
+    random_rows: int = 1
+
+    def __post_init__(self) -> None:
+        for what in ("steps", "length", "batch"):
+            if getattr(self, what) < 1:
+                msg = f"{what} of stage {self.name} is {getattr(self, what)}; it must be 1 or more"
+                raise ValueError(msg)
 
 
-# The order of the paper (short clips and low resolution first, the guided filter last), scaled to
-# an hour and a half on one CPU core.
-STAGES = MappingProxyType(
-    {
-        "coarse": Stage(
-            steps=2900,
-            frame_hw=(96, 176),
-            ratio=1.0,
-            clip_length=2,
-            batch=6,
-            learning_rate=(1.5e-3, 7e-4),
-            distillation=0.0,
-        ),
-        "middle": Stage(
-            steps=1100,
-            frame_hw=(144, 256),
-            ratio=1.0,
-            clip_length=3,
-            batch=4,
-            learning_rate=(7e-4, 3e-4),
-            distillation=0.5,
-        ),
-        "refined": Stage(
-            steps=500,
-            frame_hw=(288, 512),
-            ratio=0.5,
-            clip_length=3,
-            batch=3,
-            learning_rate=(3e-4, 2e-5),
-            distillation=0.5,
-        ),
-        "closer": Stage(
-            steps=600,
-            frame_hw=(288, 512),
-            ratio=0.5,
-            clip_length=2,
-            batch=4,
-            learning_rate=(4e-4, 2e-5),
-            distillation=0.5,
-        ),
-    }
-)
+def total_steps(stages: tuple[Stage, ...]) -> int:
+    """Return the steps of all stages together."""
+    return sum(stage.steps for stage in stages)
+
+
+def stage_at(stages: tuple[Stage, ...], step: int) -> tuple[Stage, int]:
+    """Return the stage of a step and the stage's first step.
+
+    Raises:
+        ValueError: If the step lies beyond the last stage.
+    """
+    first = 0
+    for stage in stages:
+        if step < first + stage.steps:
+            return stage, first
+        first += stage.steps
+    msg = f"step {step} of {first}; the last stage is over"
+    raise ValueError(msg)

@@ -1,0 +1,320 @@
+"""A training run: steps over the stages of a recipe, saved so that nothing is lost."""
+
+import contextlib
+import dataclasses
+import math
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pocketmatte.training.batches import Share, fixed_batches, moved, training_batches
+from pocketmatte.training.elastic import Elastic
+from pocketmatte.training.stages import Stage, stage_at, total_steps
+from pocketmatte.training.task import Task, Tensors
+from tiers.errors import CheckpointError
+
+_CLIP_NORM = 1.0
+_WARM_UP = 200  # steps
+_VALIDATION_BATCHES = 4
+_FORMAT = "pocketmatte.run/1"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How a run is made; none of it but ``seed`` and ``data`` changes what is learnt.
+
+    Attributes:
+        recipe: Name of one of the task's recipes.
+        data: The user's own folder, or ``None``.
+        seed: Of everything random.
+        workers: Processes that make samples.
+        device: ``cpu``, ``cuda`` or one of several.
+        bfloat16: Whether networks compute in bfloat16 where autocast finds it safe.
+        compiled: Whether ``torch.compile`` is used.
+        share: Of every batch, where several processes train together.
+        save_every: Steps between saves.
+        judge_every: Steps between looks at samples that no step trains on.
+        minutes: Time after which the run is saved and left; ``None`` goes to the end.
+    """
+
+    recipe: str
+    data: Path | None
+    seed: int
+    workers: int
+    device: torch.device
+    bfloat16: bool
+    compiled: bool
+    share: Share
+    save_every: int
+    judge_every: int
+    minutes: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What a step gave.
+
+    Attributes:
+        step: How many are done.
+        total: How many there are.
+        stage: Name of its stage.
+        loss: Of the widest row, without distillation.
+        error: ``Task.error`` of the widest row on this step's batch.
+        judged: Mean ``Task.error`` over rows and samples that no step trains on, where they were
+            looked at after this step.
+        frames_per_second: Of new frames, since the run was started or resumed; each is seen by
+            several rows.
+    """
+
+    step: int
+    total: int
+    stage: str
+    loss: float
+    error: float
+    judged: float | None
+    frames_per_second: float
+
+
+class Run:
+    """The state of a training and the folder it is kept in.
+
+    Args:
+        task: The network's.
+        folder: Where ``last.pt`` and ``best.pt`` lie; a run that is there goes on.
+        options: How it is made.
+        teacher: Predicts what narrower rows are drawn to, instead of the widest one.
+
+    Raises:
+        CheckpointError: If what lies in the folder is damaged, or of another network or recipe.
+    """
+
+    def __init__(
+        self, task: Task, folder: Path, options: Options, teacher: nn.Module | None = None
+    ) -> None:
+        self.task, self.folder, self.options = task, folder, options
+        self.stages = task.recipes[options.recipe]
+        self.total = total_steps(self.stages)
+        self.step, self.best = 0, float("inf")
+        torch.manual_seed(options.seed)
+        self.elastic = Elastic(task)
+        saved = self._saved()
+        if saved is not None:
+            self.elastic.load_state_dict(saved["elastic"])
+        self.elastic.to(options.device)
+        self._teacher = teacher.eval().to(options.device) if teacher is not None else None
+        named = [parameter for _, parameter in self.elastic.trainable()]
+        self._optimiser = torch.optim.AdamW(named, lr=1e-3, weight_decay=1e-4)
+        if saved is not None:
+            self._optimiser.load_state_dict(saved["optimiser"])
+            self.step, self.best = saved["step"], saved["best"]
+        self._model: Callable[..., dict[str, Tensor]] = self._wrapped()
+
+    @property
+    def done(self) -> bool:
+        """Whether every step was made."""
+        return self.step >= self.total
+
+    def train(self, on_step: Callable[[Progress], None]) -> None:
+        """Make the steps that are left, or as many as the time allows.
+
+        Saves every ``save_every`` steps, when the time is over, and when it is interrupted, for
+        which the step that is being made is ended first. What a killed process had made since the
+        last save is made again, and comes out the same.
+
+        Raises:
+            KeyboardInterrupt: If it was interrupted; after saving.
+        """
+        started, frames = time.monotonic(), 0
+        with _interrupt_noted() as interrupted:
+            for stage, first, batch in self._batches():
+                if self.step == first:
+                    self.best = float("inf")  # errors at another size are no measure
+                loss, error = self._train_step(stage, first, moved(batch, self.options.device))
+                self.step += 1
+                frames += stage.batch * stage.length
+                due = self.step % self.options.judge_every == 0 or self.step == first + stage.steps
+                judged = self._judged_and_kept(stage) if due else None
+                elapsed = time.monotonic() - started
+                on_step(
+                    Progress(
+                        step=self.step, total=self.total, stage=stage.name, loss=loss,
+                        error=error, judged=judged, frames_per_second=frames / elapsed,
+                    )
+                )  # fmt: skip
+                over = self.options.minutes is not None and elapsed > 60 * self.options.minutes
+                if over or interrupted or self.done or self.step % self.options.save_every == 0:
+                    self.save("last.pt")
+                if interrupted:
+                    raise KeyboardInterrupt
+                if over:
+                    return
+
+    def _batches(self) -> Iterator[tuple[Stage, int, Tensors]]:
+        """Yield what is left, stage by stage: the stage, its first step, and a batch."""
+        while not self.done:
+            stage, first = stage_at(self.stages, self.step)
+            source = self.task.source(stage, self.options.data, self.options.seed)
+            steps = range(self.step, first + stage.steps)
+            for batch in training_batches(
+                self.task, source, stage, steps, self.total,
+                seed=self.options.seed, share=self.options.share, workers=self.options.workers,
+            ):  # fmt: skip
+                yield stage, first, batch
+
+    def save(self, name: str) -> None:
+        """Write the run whole or not at all."""
+        if self.options.share.rank:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{name}.partial"
+        content = {
+            "format": _FORMAT,
+            "network": self.task.network,
+            "recipe": self.options.recipe,
+            "seed": self.options.seed,
+            "step": self.step,
+            "best": self.best,
+            "elastic": self.elastic.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        torch.save(content, partial)
+        partial.replace(self.folder / name)
+
+    def judge(self, batches: Sequence[Tensors], ratio: float) -> dict[str, float]:
+        """Return every row's mean ``Task.error`` over batches."""
+        self.elastic.eval()
+        errors: dict[str, float] = {}
+        with torch.no_grad():
+            for name in self.elastic.specs:
+                each = []
+                for batch in batches:
+                    given = moved(batch, self.options.device)
+                    each.append(float(self.task.error(self._roll(name, given, ratio), given)))
+                errors[name] = sum(each) / len(each)
+        self.elastic.train()
+        return errors
+
+    def _train_step(self, stage: Stage, first: int, batch: Tensors) -> tuple[float, float]:
+        """Train the widest row, the narrowest and some between on one batch.
+
+        (The sandwich rule: Yu and Huang, "Universally Slimmable Networks", ICCV 2019.)
+        """
+        rate = learning_rate(stage, self.step - first, self.step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.zero_grad(set_to_none=True)
+        progress = self.step / self.total
+        target: Tensors | None = None
+        if self._teacher is not None:
+            with torch.no_grad():
+                target = self._teacher(batch, stage.ratio)
+        shown = (0.0, 0.0)
+        for name in self._rows(stage):
+            predicted = self._roll(name, batch, stage.ratio)
+            loss = torch.stack(list(self.task.losses(predicted, batch, progress).values())).sum()
+            if name == self.elastic.full:
+                shown = float(loss.detach()), float(self.task.error(predicted, batch).detach())
+            if target is not None and stage.distillation:
+                loss = loss + stage.distillation * self.task.distance(predicted, target)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if target is None:
+                target = {key: value.detach() for key, value in predicted.items()}
+        parameters = [p for group in self._optimiser.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, _CLIP_NORM)
+        if torch.isfinite(norm):  # a step of NaN would never be undone
+            self._optimiser.step()
+        return shown
+
+    def _rows(self, stage: Stage) -> list[str]:
+        names = list(self.elastic.specs)
+        between = [name for name in names[1:] if name != self.elastic.full]
+        draw = random.Random(self.options.seed * 1_000_003 + self.step)
+        chosen = draw.sample(between, min(stage.random_rows, len(between)))
+        return [self.elastic.full, names[0], *chosen]
+
+    def _roll(self, name: str, batch: Tensors, ratio: float) -> dict[str, Tensor]:
+        device = self.options.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
+            predicted = self._model(name, batch, ratio)
+        return {key: value.float() for key, value in predicted.items()}
+
+    def _wrapped(self) -> Callable[..., dict[str, Tensor]]:
+        model: nn.Module = self.elastic
+        if self.options.share.processes > 1:
+            model = nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
+        if self.options.compiled:
+            compiled: Callable[..., dict[str, Tensor]] = torch.compile(model)
+            return compiled
+        return model
+
+    def _judged_and_kept(self, stage: Stage) -> float:
+        """Look at samples that no step trains on; keep the best run there was."""
+        source = self.task.source(stage, self.options.data, self.options.seed + 1)
+        batches = fixed_batches(
+            self.task, source, stage, _VALIDATION_BATCHES, seed=self.options.seed
+        )
+        errors = self.judge(batches, stage.ratio)
+        mean = sum(errors.values()) / len(errors)
+        if mean < self.best:
+            self.best = mean
+            self.save("best.pt")
+        return mean
+
+    def _saved(self) -> Mapping[str, Any] | None:
+        path = self.folder / "last.pt"
+        if not path.is_file():
+            return None
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            msg = f"{path} cannot be read ({error}); take best.pt in its place, or begin anew"
+            raise CheckpointError(" ".join(msg.split())) from error
+        own = {
+            "format": _FORMAT,
+            "network": self.task.network,
+            "recipe": self.options.recipe,
+            "seed": self.options.seed,
+        }
+        for key, value in own.items():
+            if saved.get(key) != value:
+                msg = (
+                    f"{path} is a run of {key} {saved.get(key)!r}, not {value!r}; "
+                    "give another --out, or the same options"
+                )
+                raise CheckpointError(msg)
+        content: Mapping[str, Any] = saved
+        return content
+
+
+@contextlib.contextmanager
+def _interrupt_noted() -> Iterator[list[int]]:
+    """Note Ctrl-C and a polite request to end in the list that is yielded, and go on."""
+    noted: list[int] = []
+    before = {
+        number: signal.signal(number, lambda given, _: noted.append(given))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def learning_rate(stage: Stage, step: int, of_all: int) -> float:
+    """Return the rate of a step: half a cosine over its stage, after a linear warm-up of the run.
+
+    Args:
+        stage: Gives the rates at its start and end.
+        step: Within the stage.
+        of_all: Of the whole training.
+    """
+    start, end = stage.learning_rate
+    half = (1 + math.cos(math.pi * step / stage.steps)) / 2
+    return (end + (start - end) * half) * min(1.0, (of_all + 1) / _WARM_UP)

@@ -1,0 +1,23 @@
+"""How each network is trained, by its name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pocketmatte.training.task import Task
+from pocketmatte.training.tasks.rvm import RvmTask
+from tiers.errors import UsageError
+
+TASKS: Mapping[str, Task] = MappingProxyType({"rvm": RvmTask()})
+
+
+def task_of(network: str) -> Task:
+    """Return a network's task.
+
+    Raises:
+        UsageError: If there is none; the message lists those there are.
+    """
+    try:
+        return TASKS[network]
+    except KeyError:
+        msg = f"no training of {network!r}; there is one of {', '.join(TASKS)}"
+        raise UsageError(msg) from None
