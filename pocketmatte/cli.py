@@ -19,6 +19,7 @@ from pocketmatte.commands.on_mac import mac
 from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import bench_, verify_
+from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
 from tiers.errors import PocketMatteError, UsageError
 
@@ -56,6 +57,8 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench": bench_,
     "matte": matte_,
     "evaluate": evaluate_,
+    "train": train,
+    "recalibrate": recalibrate,
     "demo": demo,
 }
 for _name, _command in _COMMANDS.items():

@@ -1,6 +1,7 @@
 """``pocketmatte matte`` and ``evaluate``: what a tier makes of pictures."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,10 +32,8 @@ from tiers.ladder import ladder, tier
 
 if TYPE_CHECKING:
     from export.manifest import Weights
-    from pocketmatte.clips import Clip
-    from pocketmatte.evaluate import ClipResult
-    from pocketmatte.metrics import AlphaMetrics
-    from tiers.spec import TierSpec
+    from pocketmatte.evaluate import OpenSpec
+    from pocketmatte.protocols.protocol import Column
 
 
 def matte_(
@@ -69,9 +68,14 @@ def matte_(
 
 def evaluate_(
     network: Annotated[str, typer.Argument(help="Name of the network.")],
-    clips: Annotated[list[Path], typer.Option(help="Clip folders: frames/ with alpha/ or masks/.")],
+    clips: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folders: frames/ with alpha/ or masks/, or image/ with mask/ or alpha/."
+        ),
+    ],
     tier_name: Annotated[str, typer.Option("--tier", help="t01 to t12; or several, or all.")],
-    frames: Annotated[int | None, typer.Option(help="Only so many frames of each clip.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Only so many frames of each folder.")] = None,
     weights: WeightsOption = None,
     bundle: BundleOption = None,
     runtime: RuntimeOption = "torch",
@@ -79,21 +83,25 @@ def evaluate_(
     threads: ThreadsOption = 1,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure mattes against clips with true alpha: MAD, MSE, Grad, Conn, dtSSD.
+    """Measure a network on your own clips or pictures, each network by its own protocol.
 
-    From PyTorch a clip runs at its own size, cut down to multiples of 16, the network working at
-    the tier's long side. From a bundle it runs at the tier's fixed size. "constant" is the MAD of
-    the best alpha that is one value everywhere.
+    rvm, stfam, matanyone, trimap: clips with alpha/; MAD, MSE, Grad, Conn, dtSSD; of trimap also
+    accuracy and mIoU of the three classes. propagation: clips with masks/, a value an object; J, F
+    and J&F. fusion: the same clips; mIoU of fused masks beside those they were fused from.
+    foreground: pictures; mIoU and MAD. scribble: pictures; IoU after rounds of simulated strokes,
+    and the number of clicks.
+
+    Beside each stands what something reaches that sees nothing: "constant" is the MAD of the best
+    alpha that is one value everywhere, "first mask" what is given, held still.
 
     Examples:
         pocketmatte evaluate rvm --tier t06 --clips clips/dancer --frames 40
 
         pocketmatte evaluate rvm --tier t04 --clips a b --bundle build/bundle --runtime onnxruntime
+
+        pocketmatte evaluate propagation --tier t04,t08 --clips davis/dog --weights FILE
     """
     names = chosen(tier_name, list(ladder(network)), "tier")
-    if network != "rvm":
-        msg = f"{network} takes more than frames alone; evaluate measures rvm"
-        raise UsageError(msg)
     choice = Choice(runtime=runtime, recipe=recipe, bundle=bundle, weights=weights, threads=threads)
     if choice.form is not None and bundle is None:
         msg = f"--runtime {runtime} needs --bundle; build one: pocketmatte build --out DIR"
@@ -139,56 +147,44 @@ def matted(source: Path, out: Path, tier_name: str, choice: Choice, background: 
 def _evaluated(
     network: str, names: Sequence[str], clips: Sequence[Path], frames: int | None, choice: Choice
 ) -> Done:
-    from pocketmatte.evaluate import ClipResult, mean_of, open_clips
+    from pocketmatte.evaluate import columns, evaluate, prepare
 
-    opened_clips = open_clips(clips, frames)
+    measures = prepare(network, clips, frames)
+    open_spec = _opening(choice)
     report: list[dict[str, object]] = []
     cells: list[tuple[object, ...]] = []
-    with progress(len(opened_clips) * len(names), "measuring") as advance:
+    shown = columns(network)
+    with progress(len(measures) * len(names), "measuring") as advance:
         for name in names:
-            results: list[ClipResult] = []
-            held: dict[str, Weights] = {}
-            for clip in opened_clips:
-                result, weights = _measured(tier(network, name), clip, choice)
-                results.append(result)
-                held[weights.digest] = weights
-                advance(f"{name} {clip.name}")
-            if len(held) > 1:
-                msg = (
-                    f"the portrait and landscape files of {name} hold different weights; "
-                    "measure clips of one orientation at a time"
-                )
-                raise UsageError(msg)
-            mean = mean_of(results)
+            done = evaluate(network, name, measures, open_spec, on_folder=advance)
             cells += [
-                (name, r.clip, r.frames, *_values(r.metrics), f"{r.constant_mad:.2f}")
-                for r in results
+                (name, each.clip, each.frames, *_values(each.values, shown))
+                for each in done.results
             ]
-            if len(results) > 1:
-                constant = sum(r.constant_mad for r in results) / len(results)
-                cells.append((name, "mean", None, *_values(mean), f"{constant:.2f}"))
+            if len(done.results) > 1:
+                cells.append((name, "mean", None, *_values(done.mean, shown)))
             report.append(
                 {"network": network, "tier": name, "runtime": choice.runtime,
-                 "weights": _told(weights), "clips": results, "mean": mean}
+                 "weights": _told(done.weights), "clips": [each.told for each in done.results],
+                 "mean": done.mean}
             )  # fmt: skip
-    columns = ("tier", "clip", "frames", "MAD", "MSE", "Grad", "Conn", "dtSSD", "constant")
-    return Done(result=report, table=table("", columns, cells))
+    titles = ("tier", "clip", "frames", *(column.title for column in shown))
+    return Done(result=report, table=table("", titles, cells))
 
 
-def _measured(spec: "TierSpec", clip: "Clip", choice: Choice) -> "tuple[ClipResult, Weights]":
-    from pocketmatte.bundle import described
-    from pocketmatte.evaluate import evaluate_session, evaluate_torch
-    from pocketmatte.matte import orientation_of
-    from pocketmatte.sessions import file_session, network_for, weights_for
+def _opening(choice: Choice) -> "OpenSpec":
+    """Return what opens a tier as chosen."""
+    from pocketmatte.protocols.opening import bundle_tier, torch_tier
 
-    spec = spec.oriented(orientation_of(clip.size_hw))
     if choice.form is None or choice.bundle is None:
-        weights = weights_for(spec, choice.weights)
-        network = network_for(spec, weights, choice.threads)
-        return evaluate_torch(network, spec, clip), described(weights)
-    with file_session(choice.bundle, spec, choice.form, choice.recipe, choice.threads) as held:
-        session, entry = held
-        return evaluate_session(session, spec, clip), entry
+        return functools.partial(torch_tier, weights=choice.weights, threads=choice.threads)
+    return functools.partial(
+        bundle_tier,
+        bundle=choice.bundle,
+        form=choice.form,
+        recipe=choice.recipe,
+        threads=choice.threads,
+    )
 
 
 def _told(weights: "Weights") -> dict[str, str]:
@@ -218,6 +214,5 @@ def _colour(text: str) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _values(metrics: "AlphaMetrics") -> tuple[str, ...]:
-    values = (metrics.mad, metrics.mse, metrics.grad, metrics.conn, metrics.dtssd)
-    return tuple(f"{value:.2f}" for value in values)
+def _values(values: Mapping[str, float], shown: "Sequence[Column]") -> tuple[str, ...]:
+    return tuple(f"{values[column.name]:.{column.digits}f}" for column in shown)

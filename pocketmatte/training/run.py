@@ -70,6 +70,8 @@ class Progress:
             looked at after this step.
         frames_per_second: Of new frames, since the run was started or resumed; each is seen by
             several rows.
+        seconds_left: To the end of the last stage, at the pace of this stage so far: a later one
+            of larger frames takes longer.
     """
 
     step: int
@@ -79,6 +81,7 @@ class Progress:
     error: float
     judged: float | None
     frames_per_second: float
+    seconds_left: float
 
 
 class Run:
@@ -130,7 +133,7 @@ class Run:
         Raises:
             KeyboardInterrupt: If it was interrupted; after saving.
         """
-        started, frames = time.monotonic(), 0
+        started, begun, frames = time.monotonic(), self.step, 0
         with _interrupt_noted() as interrupted:
             for stage, first, batch in self._batches():
                 if self.step == first:
@@ -145,6 +148,7 @@ class Run:
                     Progress(
                         step=self.step, total=self.total, stage=stage.name, loss=loss,
                         error=error, judged=judged, frames_per_second=frames / elapsed,
+                        seconds_left=(self.total - self.step) * elapsed / (self.step - begun),
                     )
                 )  # fmt: skip
                 over = self.options.minutes is not None and elapsed > 60 * self.options.minutes

@@ -1,0 +1,202 @@
+"""``pocketmatte train`` and ``recalibrate``: weights for every tier of a network."""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketmatte.console import (
+    Done,
+    JsonFlag,
+    finish,
+    note,
+    relative,
+    require_at_least,
+    stderr,
+)
+from tiers.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pocketmatte.training.run import Options, Progress, Run
+
+_PRECISIONS = ("auto", "fp32", "bf16")
+
+NetworkArgument = Annotated[str, typer.Argument(help="Name of a network: see pocketmatte tiers.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of your own pictures and clips; self-made ones alone without it."),
+]
+SeedOption = Annotated[int, typer.Option(help="Of everything random.")]
+
+
+def train(
+    network: NetworkArgument,
+    out: Annotated[Path, typer.Option(help="Folder of the run; one that is there goes on.")],
+    recipe: Annotated[
+        str, typer.Option(help="Stages: small, for one small computer, or paper, as published.")
+    ] = "small",
+    data: DataOption = None,
+    seed: SeedOption = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32 or bf16; auto is bf16 on a GPU and fp32 elsewhere.")
+    ] = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the networks with torch.compile first.")
+    ] = False,
+    threads: Annotated[int, typer.Option(help="Of PyTorch on the CPU.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that make samples.")] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so long; the same command goes on later.")
+    ] = None,
+    save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 100,
+    judge_every: Annotated[
+        int, typer.Option(help="Steps between looks at samples that are not trained on.")
+    ] = 500,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard into the folder.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train one elastic checkpoint, from which the tiers of a network are sliced.
+
+    Each step trains the widest row, the narrowest one and one between on the same samples; narrower
+    ones also learn from what the widest predicts. Samples are made while it runs, from seeds: no
+    data set is needed, your own clips help. Ctrl-C, a stopped machine or --minutes lose nothing
+    but the steps since the last save; the same command goes on and comes to the same weights.
+    At the end BatchNorm's statistics are measured for each row at its own size, and
+    OUT/NETWORK.safetensors is written, which build, matte and evaluate take as --weights.
+
+    Several GPUs: torchrun --nproc-per-node 4 -m pocketmatte train rvm --out build/train
+
+    Examples:
+        pocketmatte train rvm --out build/train/rvm
+
+        pocketmatte train rvm --out build/train/rvm --minutes 9
+    """
+    for option, value in (
+        ("--threads", threads), ("--save-every", save_every), ("--judge-every", judge_every)
+    ):  # fmt: skip
+        require_at_least(option, value)
+    require_at_least("--workers", workers, 0)
+    if precision not in _PRECISIONS:
+        msg = f"no precision {precision!r}; there are {', '.join(_PRECISIONS)}"
+        raise UsageError(msg)
+    import torch
+
+    from pocketmatte.training.devices import device_of, together
+    from pocketmatte.training.run import Options, Run
+    from pocketmatte.training.tasks import task_of
+
+    task = task_of(network)
+    if recipe not in task.recipes:
+        msg = f"no recipe {recipe!r} of {network}; there are {', '.join(task.recipes)}"
+        raise UsageError(msg)
+    torch.set_num_threads(threads)
+    chosen_device = device_of(device)
+    with together(chosen_device) as share:
+        options = Options(
+            recipe=recipe, data=data, seed=seed, workers=workers, device=chosen_device,
+            bfloat16=precision == "bf16" or (precision == "auto" and chosen_device.type == "cuda"),
+            compiled=compiled, share=share, save_every=save_every, judge_every=judge_every,
+            minutes=minutes,
+        )  # fmt: skip
+        run = Run(task, out, options)
+        done = _trained(run, options, tensorboard=tensorboard)
+    if share.rank == 0:
+        finish(done, as_json=as_json)
+
+
+def recalibrate(
+    network: NetworkArgument,
+    weights: Annotated[Path, typer.Option(help="Elastic checkpoint.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint to write.")],
+    data: DataOption = None,
+    seed: SeedOption = 0,
+    threads: Annotated[int, typer.Option(help="Of PyTorch on the CPU.")] = 1,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure the BatchNorm statistics of every row anew, at the size that it runs at.
+
+    For a checkpoint whose weights were changed by hand, or that is to meet other pictures than it
+    was trained on: give some of them as --data.
+
+    Examples:
+        pocketmatte recalibrate rvm --weights build/train/rvm/rvm.safetensors --out rvm.safetensors
+    """
+    import torch
+
+    from pocketmatte.training.finishing import opened, write_checkpoint
+    from pocketmatte.training.finishing import recalibrate as measure
+    from pocketmatte.training.tasks import task_of
+    from tiers.weights import load
+
+    require_at_least("--threads", threads)
+    torch.set_num_threads(threads)
+    task = task_of(network)
+    elastic = opened(task, weights)
+    measure(
+        task, elastic, task.recipes["small"][-1], data=data, seed=seed,
+        on_row=lambda name: note(f"measured {name}"),
+    )  # fmt: skip
+    write_checkpoint(task, elastic, out, load(weights, network).origin)
+    finish(Done(result={"checkpoint": out, "rows": list(elastic.specs)}), as_json=as_json)
+    note(f"wrote {relative(out)}")
+
+
+def _trained(run: "Run", options: "Options", *, tensorboard: bool) -> Done:
+    from pocketmatte.training.finishing import recalibrate as measure
+    from pocketmatte.training.finishing import write_checkpoint
+
+    with _told(run.folder, first=options.share.rank == 0, tensorboard=tensorboard) as tell:
+        run.train(tell)
+    result = {"run": run.folder, "step": run.step, "steps": run.total, "checkpoint": None}
+    if not run.done:
+        note(f"{run.step} of {run.total} steps; the same command goes on")
+        return Done(result=result)
+    if options.share.rank:
+        return Done(result=result)
+    measure(
+        run.task, run.elastic, run.stages[-1], data=options.data, seed=options.seed,
+        on_row=lambda name: note(f"measured {name}"),
+    )  # fmt: skip
+    path = run.folder / f"{run.task.network}.safetensors"
+    origin = f"trained by pocketmatte train {run.task.network}; see its card in docs/models"
+    write_checkpoint(run.task, run.elastic, path, origin)
+    note(f"wrote {relative(path)}")
+    return Done(result={**result, "checkpoint": path})
+
+
+@contextlib.contextmanager
+def _told(
+    folder: Path, *, first: bool, tensorboard: bool
+) -> "Iterator[Callable[[Progress], None]]":
+    """Yield what takes each step's figures: a bar, notes where the run is judged, the journal."""
+    from pocketmatte.training.journal import journal
+
+    if not first:  # of several processes one speaks
+        yield lambda _: None
+        return
+    with journal(folder, tensorboard=tensorboard) as write:
+
+        def tell(progress: "Progress") -> None:
+            write(progress)
+            if progress.judged is not None:
+                note(_words(progress))
+            elif stderr.is_terminal:
+                stderr.print(_words(progress), end="\r", soft_wrap=True)
+
+        yield tell
+
+
+def _words(progress: "Progress") -> str:
+    left = progress.seconds_left
+    clock = f"{left // 3600:.0f} h {left % 3600 // 60:02.0f} min left"
+    judged = f", judged {progress.judged:.4g}" if progress.judged is not None else ""
+    return (
+        f"{progress.step} of {progress.total} ({progress.stage}): loss {progress.loss:.4f}, "
+        f"error {progress.error:.4g}{judged}, {progress.frames_per_second:.1f} frames/s, {clock}"
+    )

@@ -1,0 +1,95 @@
+"""From a trained run to the elastic checkpoint that ships."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from pocketmatte.training.batches import fixed_batches, moved
+from pocketmatte.training.elastic import Elastic
+from pocketmatte.training.stages import Stage
+from pocketmatte.training.task import Task
+from tiers.checkpoint import write_safetensors
+from tiers.errors import CheckpointError
+from tiers.spec import TierSpec
+from tiers.weights import ELASTIC_FORMAT, load
+
+_BATCHES = 12
+_BATCH = 2
+_SEED = 2  # apart from what was trained on, and from what chose the best
+
+
+def recalibrate(
+    task: Task,
+    elastic: Elastic,
+    last: Stage,
+    *,
+    data: Path | None,
+    seed: int,
+    on_row: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Measure every row's BatchNorm statistics at its own size.
+
+    Args:
+        task: The network's.
+        elastic: Its weights, on any device.
+        last: The stage whose number of frames is taken.
+        data: The user's own folder, or ``None``.
+        seed: Of the run.
+        on_row: Called with each row's name when it is done.
+    """
+    device = next(elastic.parameters()).device
+    for name, spec in elastic.specs.items():
+        stage = at_own_size(last, spec)
+        source = task.source(stage, data, seed + _SEED)
+        batches = fixed_batches(task, source, stage, _BATCHES, seed=seed + _SEED)
+        elastic.calibrate(name, (moved(batch, device) for batch in batches), stage.ratio)
+        on_row(name)
+
+
+def at_own_size(stage: Stage, spec: TierSpec) -> Stage:
+    """Return a stage at the size that a row runs at on a phone."""
+    return dataclasses.replace(
+        stage, name=spec.name, steps=1, size_hw=spec.output_hw, ratio=spec.ratio, batch=_BATCH
+    )
+
+
+def write_checkpoint(task: Task, elastic: Elastic, path: Path, origin: str) -> None:
+    """Write an elastic checkpoint.
+
+    Raises:
+        CheckpointError: If a value is not finite: the training went wrong.
+    """
+    state = elastic.export_state()
+    bad = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]
+    if bad:
+        msg = (
+            f"{bad[0]} is not finite after training; go on from best.pt with a lower learning rate"
+        )
+        raise CheckpointError(msg)
+    metadata = {
+        "format": ELASTIC_FORMAT,
+        "network": task.network,
+        "origin": origin,
+        "licence": "Apache-2.0",
+    }
+    write_safetensors(path, state, metadata)
+
+
+def opened(task: Task, path: Path) -> Elastic:
+    """Return the elastic form of a checkpoint of ours.
+
+    Raises:
+        CheckpointError: If it is no elastic checkpoint of the network, or lacks a tensor.
+    """
+    weights = load(path, task.network)
+    elastic = Elastic(task)
+    wanted = elastic.export_state()
+    missing = sorted(wanted.keys() - weights.tensors.keys())
+    if missing or any(weights.tensors[key].shape != wanted[key].shape for key in wanted):
+        what = f"lacks {missing[0]}" if missing else "has other shapes"
+        msg = f"{path} {what}; it was trained with another ladder: train it again"
+        raise CheckpointError(msg)
+    elastic.load_export(weights.tensors)
+    return elastic

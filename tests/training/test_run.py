@@ -1,0 +1,199 @@
+"""A training run on tiny clips: its loss falls, it resumes to the bit, and damage is told."""
+
+import dataclasses
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from pocketmatte.training.batches import Share, fixed_batches
+from pocketmatte.training.elastic import Elastic
+from pocketmatte.training.finishing import opened, write_checkpoint
+from pocketmatte.training.journal import FILE_NAME, journal
+from pocketmatte.training.run import Options, Progress, Run, learning_rate
+from pocketmatte.training.stages import Stage, stage_at
+from pocketmatte.training.tasks.rvm import RvmTask
+from tiers.errors import CheckpointError
+from tiers.ladder import tier
+from tiers.networks.rvm import Rvm
+from tiers.weights import load, network_of
+
+FIRST = Stage(
+    name="first", steps=3, size_hw=(32, 48), length=2, batch=2, learning_rate=(1e-3, 1e-3),
+    distillation=0.5,
+)  # fmt: skip
+SECOND = dataclasses.replace(FIRST, name="second", steps=2, size_hw=(64, 96), ratio=0.5)
+
+
+class Tiny(RvmTask):
+    recipes: Mapping[str, tuple[Stage, ...]] = {"tiny": (FIRST, SECOND), "other": (FIRST,)}
+
+
+OPTIONS = Options(
+    recipe="tiny", data=None, seed=0, workers=0, device=torch.device("cpu"), bfloat16=False,
+    compiled=False, share=Share(), save_every=2, judge_every=4, minutes=None,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Progress]]:
+    torch.set_num_threads(1)
+    run, said = Run(Tiny(), tmp_path_factory.mktemp("whole"), OPTIONS), list[Progress]()
+    run.train(said.append)
+    return run, said
+
+
+def same(first: Run, second: Run) -> bool:
+    a, b = first.elastic.state_dict(), second.elastic.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_run_goes_through_its_stages_and_is_judged(whole: tuple[Run, list[Progress]]) -> None:
+    run, said = whole
+    assert run.done
+    assert [each.step for each in said] == [1, 2, 3, 4, 5]
+    assert [each.stage for each in said] == ["first"] * 3 + ["second"] * 2
+    assert [each.judged is not None for each in said] == [False, False, True, True, True]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["best.pt", "last.pt"]
+
+
+def test_a_run_that_is_stopped_after_each_step_ends_at_the_same_weights(
+    whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    options = dataclasses.replace(OPTIONS, minutes=0.0)
+    steps: list[int] = []
+    run = Run(Tiny(), tmp_path, options)
+    while not run.done:
+        run.train(lambda progress: steps.append(progress.step))
+        run = Run(Tiny(), tmp_path, options)
+    assert steps == [1, 2, 3, 4, 5]
+    assert same(run, whole[0])
+
+
+def test_another_seed_gives_other_weights(
+    whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    run = Run(Tiny(), tmp_path, dataclasses.replace(OPTIONS, seed=1))
+    run.train(lambda _: None)
+    assert not same(run, whole[0])
+
+
+def test_ctrl_c_ends_the_step_saves_and_goes_on_later(
+    whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        Run(Tiny(), tmp_path, OPTIONS).train(interrupt)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run = Run(Tiny(), tmp_path, OPTIONS)
+    assert 1 <= run.step <= 2
+    run.train(lambda _: None)
+    assert same(run, whole[0])
+
+
+def test_the_loss_of_one_batch_falls_to_a_half(tmp_path: Path) -> None:
+    stage = dataclasses.replace(FIRST, steps=240, learning_rate=(3e-3, 3e-3))
+    task = Tiny()
+    run = Run(task, tmp_path, OPTIONS)
+    (batch,) = fixed_batches(task, task.source(stage, None, 0), stage, 1, seed=0)
+    losses = []
+    for run.step in range(200, 240):  # after the warm-up
+        losses.append(run._train_step(stage, 0, batch)[0])
+    assert sum(losses[-5:]) < sum(losses[:5]) / 2
+
+
+def test_the_checkpoint_is_what_every_row_was_trained_to(
+    whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    run, path = whole[0], tmp_path / "rvm.safetensors"
+    write_checkpoint(run.task, run.elastic, path, "a test")
+    weights = load(path, "rvm")
+    run.elastic.eval()
+    frame = torch.rand(1, 1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    for name in ("t01", "t05", "t08"):
+        spec = tier("rvm", name)
+        with torch.no_grad():
+            trained = run.elastic(name, {"frames": frame}, 1.0)["alpha"][:, 0]
+            network = network_of(spec, weights)
+            assert isinstance(network, Rvm)
+            _, shipped, *_ = network.matte(frame[:, 0], None, 1.0)
+        torch.testing.assert_close(shipped, trained, atol=2e-3, rtol=1e-2)  # halves of weights
+    again = opened(run.task, path).export_state()
+    assert all(torch.equal(again[key], value) for key, value in run.elastic.export_state().items())
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    elastic = Elastic(Tiny())
+    with torch.no_grad():
+        full = elastic.forms[elastic.full]
+        full.get_parameter("network.project_mat.conv.bias")[0] = torch.nan
+    with pytest.raises(CheckpointError, match=r"project_mat.conv.bias is not finite after train"):
+        write_checkpoint(Tiny(), elastic, tmp_path / "rvm.safetensors", "a test")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zip", None])
+def test_a_damaged_run_is_told_in_one_line(
+    whole: tuple[Run, list[Progress]], tmp_path: Path, damage: bytes | None
+) -> None:
+    content = (whole[0].folder / "last.pt").read_bytes()
+    (tmp_path / "last.pt").write_bytes(content[:-1000] if damage is None else damage)
+    with pytest.raises(CheckpointError, match=r"last.pt cannot be read .*best.pt") as caught:
+        Run(Tiny(), tmp_path, OPTIONS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_of_another_recipe_or_seed_is_not_gone_on_with(
+    whole: tuple[Run, list[Progress]],
+) -> None:
+    for change, said in (({"recipe": "other"}, "recipe 'tiny'"), ({"seed": 3}, "seed 0, not 3")):
+        with pytest.raises(CheckpointError, match=f"is a run of {said}"):
+            Run(Tiny(), whole[0].folder, dataclasses.replace(OPTIONS, **change))
+
+
+def test_the_journal_holds_every_judgement(
+    whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    with journal(tmp_path, tensorboard=False) as write:
+        for progress in whole[1]:
+            write(progress)
+    lines = [json.loads(line) for line in (tmp_path / FILE_NAME).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [3, 4, 5]
+    assert lines[0] == dataclasses.asdict(whole[1][2])
+
+
+def test_the_rate_warms_up_and_falls_by_half_a_cosine() -> None:
+    stage = dataclasses.replace(FIRST, steps=1000, learning_rate=(1e-3, 1e-4))
+    assert learning_rate(stage, 0, 0) == pytest.approx(1e-3 / 200)
+    assert learning_rate(stage, 500, 500) == pytest.approx(5.5e-4)
+    assert learning_rate(stage, 1000, 5000) == pytest.approx(1e-4)
+
+
+def test_a_step_belongs_to_one_stage() -> None:
+    stages = (FIRST, SECOND)
+    assert [stage_at(stages, step) for step in (0, 2, 3, 4)] == [
+        (FIRST, 0), (FIRST, 0), (SECOND, 3), (SECOND, 3),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="step 5 of 5"):
+        stage_at(stages, 5)
+
+
+def test_a_batch_is_shared_evenly_or_refused() -> None:
+    assert Share(rank=1, processes=4).of(8) == 2
+    with pytest.raises(ValueError, match="a batch of 6 cannot be shared by 4 processes"):
+        Share(rank=0, processes=4).of(6)
