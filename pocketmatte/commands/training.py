@@ -49,6 +49,9 @@ def train(
     ] = False,
     threads: Annotated[int, typer.Option(help="Of PyTorch on the CPU.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that make samples.")] = 1,
+    widest: Annotated[
+        str | None, typer.Option(help="Widest row to train; the whole ladder without it.")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Stop after so long; the same command goes on later.")
     ] = None,
@@ -102,7 +105,7 @@ def train(
             recipe=recipe, data=data, seed=seed, workers=workers, device=chosen_device,
             bfloat16=precision == "bf16" or (precision == "auto" and chosen_device.type == "cuda"),
             compiled=compiled, share=share, save_every=save_every, judge_every=judge_every,
-            minutes=minutes,
+            widest=widest, minutes=minutes,
         )  # fmt: skip
         run = Run(task, out, options)
         done = _trained(run, options, tensorboard=tensorboard)

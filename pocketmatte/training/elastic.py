@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from pocketmatte.training.task import Task, Tensors
 from tiers.blocks.elastic import Index, slice_plan, take
+from tiers.errors import UsageError
 from tiers.ladder import ladder
 from tiers.spec import TierSpec
 from tiers.weights import full_tier
@@ -24,19 +25,32 @@ class Elastic(nn.Module):
 
     Args:
         task: The network's.
+        widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
         bn_momentum: Of every BatchNorm.
 
     Attributes:
         specs: The rows that are trained, narrowest first.
-        full: Name of the widest one.
+        widest: Name of the last of them.
+        full: Name of the row whose convolutions hold all others'.
+
+    Raises:
+        UsageError: If ``widest`` is no row with weights of its own.
     """
 
-    def __init__(self, task: Task, bn_momentum: float = 0.1) -> None:
+    def __init__(self, task: Task, widest: str | None = None, bn_momentum: float = 0.1) -> None:
         super().__init__()
-        rows = [spec for spec in ladder(task.network).values() if spec.weights_of == spec.name]
-        self.specs: Mapping[str, TierSpec] = {spec.name: spec for spec in rows}
+        rows = {
+            name: spec for name, spec in ladder(task.network).items() if spec.weights_of == name
+        }
         self.full = full_tier(task.network)
-        self.forms = nn.ModuleDict({name: task.form(spec) for name, spec in self.specs.items()})
+        self.widest = self.full if widest is None else widest
+        if self.widest not in rows:
+            msg = f"{widest} of {task.network} has no weights of its own; {', '.join(rows)} have"
+            raise UsageError(msg)
+        reached = list(rows)[: list(rows).index(self.widest) + 1]
+        self.specs: Mapping[str, TierSpec] = {name: rows[name] for name in reached}
+        built = {**self.specs, self.full: rows[self.full]}
+        self.forms = nn.ModuleDict({name: task.form(spec) for name, spec in built.items()})
         for norm in _norms(self):
             norm.momentum = bn_momentum
         whole = self.forms[self.full]
@@ -47,6 +61,9 @@ class Elastic(nn.Module):
         for name, plan in self._plans.items():
             for key in plan:  # slices of the widest one's stand in for them
                 self.forms[name].get_parameter(key).requires_grad_(False)
+        if self.full not in self.specs:
+            for norm in _norms(whole):
+                norm.requires_grad_(False)
 
     def forward(self, name: str, batch: Tensors, ratio: float) -> dict[str, Tensor]:
         """Run row ``name`` on a batch; see ``Task.form``."""
@@ -65,9 +82,8 @@ class Elastic(nn.Module):
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield the shared parameters and every row's own BatchNorm parameters by name."""
         for name, form in self.forms.items():
-            cut = self._plans.get(name, {})
             for key, parameter in form.named_parameters():
-                if key not in cut:
+                if parameter.requires_grad:
                     yield f"{name}.{key}", parameter
 
     def export_state(self) -> dict[str, Tensor]:
@@ -83,9 +99,9 @@ class Elastic(nn.Module):
                     continue
                 own = key.rpartition(".")[0] in norms
                 bare = key.removeprefix(_NETWORK)
-                if own:
+                if own and name in self.specs:
                     state[f"{name}.{bare}"] = value.detach().float().cpu().clone()
-                elif name == self.full:
+                elif not own and name == self.full:
                     state[f"shared.{bare}"] = value.detach().half().cpu().clone()
         return state
 

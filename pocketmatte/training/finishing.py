@@ -44,14 +44,14 @@ def recalibrate(
         stage = at_own_size(last, spec)
         source = task.source(stage, data, seed + _SEED)
         batches = fixed_batches(task, source, stage, _BATCHES, seed=seed + _SEED)
-        elastic.calibrate(name, (moved(batch, device) for batch in batches), stage.ratio)
+        elastic.calibrate(name, (moved(batch, device) for batch in batches), spec.ratio)
         on_row(name)
 
 
 def at_own_size(stage: Stage, spec: TierSpec) -> Stage:
     """Return a stage at the size that a row runs at on a phone."""
     return dataclasses.replace(
-        stage, name=spec.name, steps=1, size_hw=spec.output_hw, ratio=spec.ratio, batch=_BATCH
+        stage, name=spec.name, steps=1, size_hw=spec.output_hw, ratio=None, batch=_BATCH
     )
 
 
@@ -84,7 +84,11 @@ def opened(task: Task, path: Path) -> Elastic:
         CheckpointError: If it is no elastic checkpoint of the network, or lacks a tensor.
     """
     weights = load(path, task.network)
-    elastic = Elastic(task)
+    rows = sorted({key.split(".")[0] for key in weights.tensors} - {"shared"})
+    if not rows:
+        msg = f"{path} is no elastic checkpoint of {task.network}: it has no row's BatchNorm"
+        raise CheckpointError(msg)
+    elastic = Elastic(task, rows[-1])
     wanted = elastic.export_state()
     missing = sorted(wanted.keys() - weights.tensors.keys())
     if missing or any(weights.tensors[key].shape != wanted[key].shape for key in wanted):

@@ -40,6 +40,7 @@ class Options:
         share: Of every batch, where several processes train together.
         save_every: Steps between saves.
         judge_every: Steps between looks at samples that no step trains on.
+        widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
         minutes: Time after which the run is saved and left; ``None`` goes to the end.
     """
 
@@ -53,6 +54,7 @@ class Options:
     share: Share
     save_every: int
     judge_every: int
+    widest: str | None
     minutes: float | None
 
 
@@ -105,7 +107,7 @@ class Run:
         self.total = total_steps(self.stages)
         self.step, self.best = 0, float("inf")
         torch.manual_seed(options.seed)
-        self.elastic = Elastic(task)
+        self.elastic = Elastic(task, options.widest)
         saved = self._saved()
         if saved is not None:
             self.elastic.load_state_dict(saved["elastic"])
@@ -182,6 +184,7 @@ class Run:
             "network": self.task.network,
             "recipe": self.options.recipe,
             "seed": self.options.seed,
+            "widest": self.elastic.widest,
             "step": self.step,
             "best": self.best,
             "elastic": self.elastic.state_dict(),
@@ -190,7 +193,7 @@ class Run:
         torch.save(content, partial)
         partial.replace(self.folder / name)
 
-    def judge(self, batches: Sequence[Tensors], ratio: float) -> dict[str, float]:
+    def judge(self, batches: Sequence[Tensors], stage: Stage) -> dict[str, float]:
         """Return every row's mean ``Task.error`` over batches."""
         self.elastic.eval()
         errors: dict[str, float] = {}
@@ -199,7 +202,7 @@ class Run:
                 each = []
                 for batch in batches:
                     given = moved(batch, self.options.device)
-                    each.append(float(self.task.error(self._roll(name, given, ratio), given)))
+                    each.append(float(self.task.error(self._roll(name, given, stage), given)))
                 errors[name] = sum(each) / len(each)
         self.elastic.train()
         return errors
@@ -217,12 +220,14 @@ class Run:
         target: Tensors | None = None
         if self._teacher is not None:
             with torch.no_grad():
-                target = self._teacher(batch, stage.ratio)
+                target = self._teacher(
+                    batch, stage.ratio_of(self.elastic.specs[self.elastic.widest])
+                )
         shown = (0.0, 0.0)
         for name in self._rows(stage):
-            predicted = self._roll(name, batch, stage.ratio)
+            predicted = self._roll(name, batch, stage)
             loss = torch.stack(list(self.task.losses(predicted, batch, progress).values())).sum()
-            if name == self.elastic.full:
+            if name == self.elastic.widest:
                 shown = float(loss.detach()), float(self.task.error(predicted, batch).detach())
             if target is not None and stage.distillation:
                 loss = loss + stage.distillation * self.task.distance(predicted, target)
@@ -237,12 +242,13 @@ class Run:
 
     def _rows(self, stage: Stage) -> list[str]:
         names = list(self.elastic.specs)
-        between = [name for name in names[1:] if name != self.elastic.full]
+        between = [name for name in names[1:] if name != self.elastic.widest]
         draw = random.Random(self.options.seed * 1_000_003 + self.step)
         chosen = draw.sample(between, min(stage.random_rows, len(between)))
-        return [self.elastic.full, names[0], *chosen]
+        return [self.elastic.widest, names[0], *chosen]
 
-    def _roll(self, name: str, batch: Tensors, ratio: float) -> dict[str, Tensor]:
+    def _roll(self, name: str, batch: Tensors, stage: Stage) -> dict[str, Tensor]:
+        ratio = stage.ratio_of(self.elastic.specs[name])
         device = self.options.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
             predicted = self._model(name, batch, ratio)
@@ -263,7 +269,7 @@ class Run:
         batches = fixed_batches(
             self.task, source, stage, _VALIDATION_BATCHES, seed=self.options.seed
         )
-        errors = self.judge(batches, stage.ratio)
+        errors = self.judge(batches, stage)
         mean = sum(errors.values()) / len(errors)
         if mean < self.best:
             self.best = mean
@@ -284,6 +290,7 @@ class Run:
             "network": self.task.network,
             "recipe": self.options.recipe,
             "seed": self.options.seed,
+            "widest": self.elastic.widest,
         }
         for key, value in own.items():
             if saved.get(key) != value:

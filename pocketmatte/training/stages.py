@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from tiers.spec import TierSpec
+
 SizeHW = tuple[int, int]
 
 
@@ -13,7 +15,8 @@ class Stage:
         name: For people, unique within a recipe.
         steps: Optimiser steps.
         size_hw: Frame size of the samples, in pixels.
-        ratio: Working size over frame size; below 1 what refines at full size is trained too.
+        ratio: Working size over frame size, of all rows; ``None`` takes each row's own. Below 1
+            what refines at full size is trained too.
         length: Frames of a sample.
         batch: Samples of a step, on all processes together.
         learning_rate: At the stage's start and end.
@@ -24,7 +27,7 @@ class Stage:
     name: str
     steps: int
     size_hw: SizeHW
-    ratio: float = 1.0
+    ratio: float | None = None
     length: int
     batch: int
     learning_rate: tuple[float, float]
@@ -36,6 +39,10 @@ class Stage:
             if getattr(self, what) < 1:
                 msg = f"{what} of stage {self.name} is {getattr(self, what)}; it must be 1 or more"
                 raise ValueError(msg)
+
+    def ratio_of(self, spec: TierSpec) -> float:
+        """Return the ratio at which a row is run."""
+        return spec.ratio if self.ratio is None else self.ratio
 
 
 def total_steps(stages: tuple[Stage, ...]) -> int:

@@ -23,7 +23,7 @@ from tiers.networks.rvm import Rvm
 from tiers.weights import load, network_of
 
 FIRST = Stage(
-    name="first", steps=3, size_hw=(32, 48), length=2, batch=2, learning_rate=(1e-3, 1e-3),
+    name="first", steps=3, size_hw=(32, 48), ratio=1.0, length=2, batch=2, learning_rate=(1e-3, 1e-3),
     distillation=0.5,
 )  # fmt: skip
 SECOND = dataclasses.replace(FIRST, name="second", steps=2, size_hw=(64, 96), ratio=0.5)
@@ -35,7 +35,7 @@ class Tiny(RvmTask):
 
 OPTIONS = Options(
     recipe="tiny", data=None, seed=0, workers=0, device=torch.device("cpu"), bfloat16=False,
-    compiled=False, share=Share(), save_every=2, judge_every=4, minutes=None,
+    compiled=False, share=Share(), save_every=2, judge_every=4, widest=None, minutes=None,
 )  # fmt: skip
 
 

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pocketmatte.training.task import Task
+from pocketmatte.training.tasks.foreground import ForegroundTask
 from pocketmatte.training.tasks.rvm import RvmTask
+from pocketmatte.training.tasks.scribble import ScribbleTask
 from tiers.errors import UsageError
 
-TASKS: Mapping[str, Task] = MappingProxyType({"rvm": RvmTask()})
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {"rvm": RvmTask(), "foreground": ForegroundTask(), "scribble": ScribbleTask()}
+)
 
 
 def task_of(network: str) -> Task:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pocketmatte.training.compositions import ClipComposer
 from pocketmatte.training.losses import alpha_loss, foreground_loss, segmentation_loss
+from pocketmatte.training.made import Compositions
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource
@@ -52,20 +52,6 @@ class RvmForm(nn.Module):
         return {name: torch.stack(each, dim=1) for name, each in outputs.items()}
 
 
-class Compositions:
-    """``ClipComposer``'s clips as a ``VideoSource`` of one object."""
-
-    def __init__(self, stage: Stage, data: Path | None, seed: int) -> None:
-        self._composer = ClipComposer(
-            data, frame_hw=stage.size_hw, clip_length=stage.length, seed=seed
-        )
-
-    def video(self, index: int) -> Video:
-        """Return one clip."""
-        clip = self._composer.clip(index)
-        return Video(frames=clip.frames, alphas=clip.alpha, foreground=clip.foreground)
-
-
 class RvmTask:
     """See ``Task``."""
 
@@ -75,11 +61,11 @@ class RvmTask:
             # short clips and low resolution first, the guided filter last, for a small computer
             "small": (
                 Stage(
-                    name="coarse", steps=1500, size_hw=(96, 176), length=2, batch=6,
+                    name="coarse", steps=1500, size_hw=(96, 176), ratio=1.0, length=2, batch=6,
                     learning_rate=(1.5e-3, 5e-4), distillation=0.25,
                 ),
                 Stage(
-                    name="middle", steps=700, size_hw=(144, 256), length=3, batch=4,
+                    name="middle", steps=700, size_hw=(144, 256), ratio=1.0, length=3, batch=4,
                     learning_rate=(7e-4, 2e-4), distillation=0.5,
                 ),
                 Stage(
@@ -91,11 +77,11 @@ class RvmTask:
             # paper's counts, on one node of several GPUs
             "paper": (
                 Stage(
-                    name="stage 1", steps=200_000, size_hw=(256, 256), length=15, batch=4,
-                    learning_rate=(1e-4, 1e-4), distillation=0.5, random_rows=2,
+                    name="stage 1", steps=200_000, size_hw=(256, 256), ratio=1.0, length=15,
+                    batch=4, learning_rate=(1e-4, 1e-4), distillation=0.5, random_rows=2,
                 ),
                 Stage(
-                    name="stage 2", steps=20_000, size_hw=(256, 256), length=50, batch=4,
+                    name="stage 2", steps=20_000, size_hw=(256, 256), ratio=1.0, length=50, batch=4,
                     learning_rate=(5e-5, 5e-5), distillation=0.5, random_rows=2,
                 ),
                 Stage(

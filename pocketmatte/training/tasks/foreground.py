@@ -1,0 +1,116 @@
+"""Training ``foreground``: pictures of one subject, and its matte.
+
+Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020, train
+on stills with the cross-entropy of all outputs; here the refined mask and the coarse one that it
+comes from, the former with a dice term and more weight along borders.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pocketmatte.training.made import things_and_people
+from pocketmatte.training.mask_losses import bootstrapped_bce, boundary_weight, dice_loss
+from pocketmatte.training.stages import Stage
+from pocketmatte.training.task import Tensors
+from pocketmatte.training.video import Video, VideoSource
+from tiers.networks.foreground import Foreground
+from tiers.rows.foreground import ForegroundShape
+from tiers.spec import TierSpec
+
+_COARSE_WEIGHT = 0.5
+_HALF = 0.5
+
+
+class ForegroundForm(nn.Module):
+    """``Foreground`` with its coarse mask.
+
+    Input:
+        batch: ``frame (N, 3, H, W)`` in 0..1.
+        ratio: Working size over frame size: 1, 1/2 or 1/4.
+
+    Output:
+        Logits: ``mask (N, 1, H, W)`` and ``coarse``, at stride 2 of the working size.
+    """
+
+    def __init__(self, network: Foreground) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Tensors, ratio: float) -> dict[str, Tensor]:
+        """Segment the pictures."""
+        mask, coarse = self.network.logits(batch["frame"], round(1 / ratio))
+        return {"mask": mask, "coarse": coarse}
+
+
+class ForegroundTask:
+    """See ``Task``."""
+
+    network = "foreground"
+    recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
+        {
+            "small": (
+                Stage(
+                    name="coarse", steps=1500, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
+                    learning_rate=(2e-3, 5e-4), distillation=1.0,
+                ),
+                Stage(
+                    name="fine", steps=500, size_hw=(256, 256), length=1, batch=6,
+                    learning_rate=(7e-4, 2e-5), distillation=1.0,
+                ),
+            ),
+            # 320 x 320 and batches of 12 as published; random rows are ours
+            "paper": (
+                Stage(
+                    name="all", steps=600_000, size_hw=(320, 320), length=1, batch=12,
+                    learning_rate=(1e-3, 1e-5), distillation=1.0, random_rows=2,
+                ),
+            ),
+        }
+    )  # fmt: skip
+
+    def form(self, spec: TierSpec) -> nn.Module:
+        """Return a row's ``ForegroundForm``."""
+        return ForegroundForm(Foreground(spec.shaped(ForegroundShape)))
+
+    def is_head(self, name: str) -> bool:
+        """Name the coarse mask's convolution."""
+        return name == "network.coarse"
+
+    def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
+        """Return things of any kind and people."""
+        return things_and_people(stage, data, seed)
+
+    def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
+        """Return ``frame`` and ``mask``, the matte of all subjects, of the first frame."""
+        return {"frame": video.frames[0], "mask": video.alpha[0]}
+
+    def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return cross-entropy and dice of the mask, and cross-entropy of the coarse one."""
+        logits, true = predicted["mask"], batch["mask"]
+        radius = max(min(true.shape[-2:]) // 20, 1)
+        small = functional.interpolate(true, predicted["coarse"].shape[-2:], mode="area")
+        return {
+            "mask": bootstrapped_bce(logits, true, weight=boundary_weight(true, radius)),
+            "dice": dice_loss(logits.sigmoid(), true),
+            "coarse": _COARSE_WEIGHT * bootstrapped_bce(predicted["coarse"], small),
+        }
+
+    def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
+        """Return the mean absolute difference of the masks."""
+        return (predicted["mask"].sigmoid() - teacher["mask"].sigmoid()).abs().mean()
+
+    def error(self, predicted: Tensors, batch: Tensors) -> Tensor:
+        """Return 1 less the mean IoU of the pictures."""
+        return 1 - mean_iou(predicted["mask"] > 0, batch["mask"] >= _HALF)
+
+
+def mean_iou(found: Tensor, true: Tensor) -> Tensor:
+    """Return the mean over ``(N, ...)`` boolean masks; 1 where both of a pair are empty."""
+    both = (found & true).flatten(1).sum(1).float()
+    either = (found | true).flatten(1).sum(1).float()
+    return ((both + (either == 0)) / either.clamp(min=1)).mean()
