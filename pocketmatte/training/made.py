@@ -42,3 +42,17 @@ def things_and_people(stage: Stage, data: Path | None, seed: int) -> VideoSource
     things = ObjectVideos(stage.size_hw, stage.length, 1, seed)
     people = Compositions(stage, data, seed)
     return Mixture((things, people), (1 - _PEOPLE_SHARE, _PEOPLE_SHARE), seed)
+
+
+def moving_things(stage: Stage, data: Path | None, seed: int, objects: int) -> VideoSource:
+    """Return clips of made-up things that hide one another, and of one person where one is asked.
+
+    Args:
+        stage: Gives the sizes.
+        data: As of ``Compositions``.
+        seed: Of everything random.
+        objects: Objects of a clip.
+    """
+    if objects == 1:
+        return things_and_people(stage, data, seed)
+    return ObjectVideos(stage.size_hw, stage.length, objects, seed)

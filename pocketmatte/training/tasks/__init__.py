@@ -5,12 +5,20 @@ from types import MappingProxyType
 
 from pocketmatte.training.task import Task
 from pocketmatte.training.tasks.foreground import ForegroundTask
+from pocketmatte.training.tasks.fusion import FusionTask
+from pocketmatte.training.tasks.propagation import PropagationTask
 from pocketmatte.training.tasks.rvm import RvmTask
 from pocketmatte.training.tasks.scribble import ScribbleTask
 from tiers.errors import UsageError
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {"rvm": RvmTask(), "foreground": ForegroundTask(), "scribble": ScribbleTask()}
+    {
+        "rvm": RvmTask(),
+        "foreground": ForegroundTask(),
+        "scribble": ScribbleTask(),
+        "propagation": PropagationTask(),
+        "fusion": FusionTask(),
+    }
 )
 
 
