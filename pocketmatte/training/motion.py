@@ -146,3 +146,25 @@ def random_path(
         for x, y, turn, zoom in tracks.T
     ]
     return np.stack(matrices)
+
+
+# Values of a track; the frames of a training clip are far fewer.
+KNOTS = 65
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Track:
+    """What changes over a clip, known at evenly spaced times and linear in between.
+
+    Attributes:
+        knots: ``(KNOTS, ...)`` values from time 0, the clip's start, to time 1, its end.
+    """
+
+    knots: FloatArray
+
+    def at(self, times: FloatArray) -> FloatArray:
+        """The values at ``(N,)`` times in 0..1, as ``(N, ...)``."""
+        position = np.clip(times, 0.0, 1.0) * (len(self.knots) - 1)
+        low = np.minimum(position.astype(np.intp), len(self.knots) - 2)
+        share = (position - low).reshape(-1, *(1,) * (self.knots.ndim - 1))
+        return np.asarray(self.knots[low] + share * (self.knots[low + 1] - self.knots[low]))

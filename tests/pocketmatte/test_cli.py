@@ -58,10 +58,6 @@ def test_without_a_command_there_is_help(
         ("export rvm --tier t01 --format x --out x", "no format 'x'; there are onnx, coreml, "),
         ("evaluate nope --tier t01 --clips x", "no network 'nope'; there are rvm"),
         (
-            "evaluate trimap --tier t01 --clips x",
-            "trimap takes more than frames alone; evaluate measures rvm",
-        ),
-        (
             "export propagation --tier t01 --out x.onnx",
             "propagation has 3 programs; add --program, one of ",
         ),

@@ -4,7 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pocketmatte.segmentation_metrics import iou, mean_iou, pooled_iou
+from pocketmatte.segmentation_metrics import (
+    accuracy,
+    class_mean_iou,
+    confusion,
+    iou,
+    mean_iou,
+    pooled_iou,
+)
 
 Mask = npt.NDArray[np.float32]
 
@@ -102,3 +109,56 @@ def test_what_are_no_masks_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         iou(pred, true, threshold)
+
+
+TRUE_CLASSES = np.array([[0, 0, 0, 1, 2, 2]])
+PRED_CLASSES = np.array([[0, 0, 1, 1, 1, 2]])
+
+
+def test_classes_are_counted_by_what_they_are_and_what_they_were_taken_for() -> None:
+    expected = [[2, 1, 0], [0, 1, 0], [0, 1, 1]]
+    assert confusion(PRED_CLASSES, TRUE_CLASSES, 3).tolist() == expected
+
+
+def test_accuracy_and_the_mean_over_classes_by_hand() -> None:
+    counts = confusion(PRED_CLASSES, TRUE_CLASSES, 3)
+    assert accuracy(counts) == pytest.approx(4 / 6)
+    assert class_mean_iou(counts) == pytest.approx((2 / 3 + 1 / 3 + 1 / 2) / 3)
+
+
+def test_class_ious_are_those_of_the_classes_masks() -> None:
+    random = np.random.default_rng(0)
+    pred, true = random.integers(0, 4, (2, 3, 20, 30))
+    ious = [iou(pred == c, true == c) for c in range(4)]
+    assert class_mean_iou(confusion(pred, true, 4)) == pytest.approx(np.mean(ious))
+    assert accuracy(confusion(pred, true, 4)) == pytest.approx((pred == true).mean())
+
+
+def test_a_class_that_is_nowhere_is_left_out() -> None:
+    pred, true = np.array([0, 1, 1]), np.array([0, 0, 1])
+    assert class_mean_iou(confusion(pred, true, 3)) == pytest.approx(0.5)
+
+
+def test_counts_of_frames_add_up() -> None:
+    halves = confusion(PRED_CLASSES[:, :3], TRUE_CLASSES[:, :3], 3)
+    halves = halves + confusion(PRED_CLASSES[:, 3:], TRUE_CLASSES[:, 3:], 3)
+    assert halves.tolist() == confusion(PRED_CLASSES, TRUE_CLASSES, 3).tolist()
+
+
+@pytest.mark.parametrize(
+    ("pred", "true", "message"),
+    [
+        (PRED_CLASSES, TRUE_CLASSES[:, :2], r"^the shapes differ: \(1, 6\) and \(1, 2\)"),
+        (PRED_CLASSES + 1, TRUE_CLASSES, r"^pred holds class 3; 3 classes are 0 to 2$"),
+        (PRED_CLASSES, TRUE_CLASSES + 5, r"^true holds class 7; 3 classes are 0 to 2$"),
+    ],
+)
+def test_what_are_no_classes_is_refused(pred: Mask, true: Mask, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        confusion(pred, true, 3)
+
+
+@pytest.mark.parametrize("score", [accuracy, class_mean_iou])
+def test_nothing_counted_has_no_score(score: Callable[..., float]) -> None:
+    with pytest.raises(ValueError, match=r"^no pixel was counted; a \w+ needs at least one$"):
+        score(np.zeros((3, 3), dtype=np.int64))

@@ -1,0 +1,99 @@
+"""``trimap``: trimaps of a clip whose first frame is annotated.
+
+The true trimap of every frame is ``matting.trimap.trimap_of`` of its true alpha, widened by
+``WIDENED`` of the frame's height to every side, at the tier's size. The first one is given and not
+counted. Accuracy and mIoU are of the three classes, over all pixels of the clip together. As a
+matte, a pixel is foreground by its probability and by half of that of being unknown.
+``first_accuracy`` and ``first_miou`` are of the first trimap held up as that of every frame.
+"""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pocketmatte.clips import Clip, open_clip
+from pocketmatte.matting.trimap import FOREGROUND, TrimapPropagator, decided, trimap_of
+from pocketmatte.protocols.alpha import COLUMNS, score_alpha
+from pocketmatte.protocols.protocol import Column, EvaluationProtocol, Measure, Opener, Result
+from pocketmatte.protocols.resizing import frame_of, plane_of
+from pocketmatte.runtimes.protocol import FloatArray
+from pocketmatte.segmentation_metrics import accuracy, class_mean_iou, confusion
+from tiers.errors import MediaError
+from tiers.rows.trimap import CLASSES
+
+WIDENED = 1 / 32  # as the network's own rollout widens
+
+
+def prepare(path: Path, limit: int | None) -> Measure:
+    """Open a clip of ``frames/`` and ``alpha/``, of two frames at least."""
+    clip = open_clip(path, limit)
+    if len(clip) < 2:
+        msg = f"{path}: one frame is annotated and not counted; give 2 frames or more"
+        raise MediaError(msg)
+    return functools.partial(_measure, clip)
+
+
+PROTOCOL = EvaluationProtocol(
+    prepare=prepare,
+    columns=(
+        Column(name="accuracy", title="accuracy"),
+        Column(name="miou", title="mIoU"),
+        *COLUMNS,
+        Column(name="first_accuracy", title="first accuracy"),
+        Column(name="first_miou", title="first mIoU"),
+    ),
+)
+
+
+def _measure(clip: Clip, opener: Opener) -> Result:
+    tier = opener(clip.size_hw)
+    size_hw = tier.spec.output_hw
+    propagator = TrimapPropagator(tier.spec, tier.run)
+    found = np.zeros((CLASSES, CLASSES), np.int64)
+    repeated = np.zeros_like(found)
+
+    def pairs() -> Iterator[tuple[FloatArray, FloatArray]]:
+        nonlocal found, repeated
+        first: FloatArray | None = None
+        for picture, alpha in clip:
+            true, frame = plane_of(alpha, size_hw), frame_of(picture, size_hw)
+            trimap = trimap_of(true, widen_px=round(WIDENED * size_hw[0]))
+            if first is None:
+                first = _with_foreground(clip, trimap)
+                propagator.set_reference(frame, trimap)
+                continue
+            shares = propagator.propagate(frame)
+            found += confusion(_classes(decided(shares)), _classes(trimap), CLASSES)
+            repeated += confusion(_classes(first), _classes(trimap), CLASSES)
+            yield (shares[0, 2] + shares[0, 1] / 2).clip(0, 1), true[0, 0]
+
+    scores = score_alpha(pairs())
+    return Result(
+        clip=clip.name,
+        frames=scores.frames,
+        size_hw=size_hw,
+        metrics={"accuracy": accuracy(found), "miou": class_mean_iou(found), **scores.metrics},
+        baselines={
+            "constant_mad": scores.constant_mad,
+            "first_accuracy": accuracy(repeated),
+            "first_miou": class_mean_iou(repeated),
+        },
+    )
+
+
+def _with_foreground(clip: Clip, trimap: FloatArray) -> FloatArray:
+    if not (trimap == FOREGROUND).any():
+        msg = (
+            f"{clip.alphas[0]}: its trimap at the tier's size has no foreground left; begin where "
+            "more of the subject is seen"
+        )
+        raise MediaError(msg)
+    return trimap
+
+
+def _classes(trimap: FloatArray) -> npt.NDArray[np.int64]:
+    """Return a trimap of 0, 0.5 and 1 as classes 0, 1 and 2."""
+    return np.rint(2 * trimap).astype(np.int64)

@@ -1,0 +1,184 @@
+"""Training ``trimap``: three frames of a clip, the trimap of the first one, now and then a second.
+
+Sun, Wang, Gu, Tang, Tai, "Deep Video Matting via Spatio-Temporal Alignment and Aggregation", CVPR
+2021, publish no training of this stage. So it is as Seong, Oh, Price, Kim, Lee, "One-Trimap Video
+Matting" (OTVM), ECCV 2022, train theirs: cross-entropy of three classes, frames ever farther apart,
+and bands of any width, which the network is to carry over as they are given.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pocketmatte.training.made import things_and_people
+from pocketmatte.training.stages import Stage
+from pocketmatte.training.task import Tensors
+from pocketmatte.training.tasks.foreground import mean_iou
+from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
+from pocketmatte.training.trimaps import as_channel, perturbed_trimap, trimap_loss, trimap_of
+from pocketmatte.training.video import Video, VideoSource
+from tiers.networks.trimap import TrimapPropagation
+from tiers.rows.trimap import CLASSES, TrimapShape
+from tiers.spec import TierSpec
+
+REFERENCES = 2  # of a sample, its first and its last frame
+_SECOND_SHARE = 0.3  # of the samples, whose last frame is annotated too
+_FAULTY_SHARE = 0.3  # of the samples, whose references are drawn badly
+_CLASS_WEIGHTS = (1.0, 2.0, 1.0)  # the unknown band is narrow
+_LARGEST_GAP = max(gap_at(tenth / 10) for tenth in range(11))
+
+# Of a picture's height: OTVM widens by up to 25 pixels on crops of 320.
+_WIDEST = 25 / 320
+_REDRAWN = 6 / 320
+
+
+class TrimapForm(nn.Module):
+    """``TrimapPropagation`` from the first frame of a clip to all others.
+
+    Input:
+        batch: ``frames (N, T, 3, H, W)`` in 0..1; ``given (N, 2, 1, H, W)``, the trimaps of the
+            first and the last frame: 0 background, 0.5 unknown, 1 foreground; ``valid (N, 2)``: 1
+            for one that is a reference.
+        ratio: 1; the network works at frame size.
+
+    Output:
+        Logits ``trimap (N, T - 1, 3, H, W)`` of background, unknown, foreground, of all frames but
+        the first.
+    """
+
+    def __init__(self, network: TrimapPropagation) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Tensors, ratio: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Set the references and propagate."""
+        frames, valid = batch["frames"], batch["valid"]
+        count, targets = len(frames), frames.shape[1] - 1
+        annotated = torch.stack((frames[:, 0], frames[:, -1]), dim=1)
+        encoded = self.network.encode_reference(annotated.flatten(0, 1), batch["given"].flatten(0, 1))
+        key, value = (
+            each.unflatten(0, (count, REFERENCES)).transpose(1, 2).flatten(2) for each in encoded
+        )  # (N, C, R * h * w)
+        logits = self.network.propagate(
+            frames[:, 1:].flatten(0, 1),
+            key.repeat_interleave(targets, dim=0),
+            value.repeat_interleave(targets, dim=0),
+            valid[:, None, :, None].repeat_interleave(targets, dim=0),
+        )
+        return {"trimap": logits.unflatten(0, (count, targets))}
+
+
+class TrimapTask:
+    """See ``Task``."""
+
+    network = "trimap"
+    recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
+        {
+            # of the frames that are made, a sample takes three
+            "small": (
+                Stage(
+                    name="coarse", steps=1500, size_hw=(112, 192), length=7, batch=4,
+                    learning_rate=(1.5e-3, 5e-4), distillation=0.5,
+                ),
+                Stage(
+                    name="fine", steps=500, size_hw=(176, 320), length=7, batch=2,
+                    learning_rate=(5e-4, 2e-5), distillation=0.5,
+                ),
+            ),
+            # Three frames of 320 x 320 and the rate are OTVM's, where they train a network that
+            # knows masks already; the warmer first stage, batches and numbers of steps are ours.
+            "paper": (
+                Stage(
+                    name="from nothing", steps=200_000, size_hw=(320, 320), length=16, batch=8,
+                    learning_rate=(1e-4, 1e-5), distillation=0.5, random_rows=2,
+                ),
+                Stage(
+                    name="published", steps=100_000, size_hw=(320, 320), length=16, batch=8,
+                    learning_rate=(1e-5, 1e-5), distillation=0.5, random_rows=2,
+                ),
+            ),
+        }
+    )  # fmt: skip
+
+    def form(self, spec: TierSpec) -> nn.Module:
+        """Return a row's ``TrimapForm``."""
+        return TrimapForm(TrimapPropagation(spec.shaped(TrimapShape)))
+
+    def is_head(self, name: str) -> bool:
+        """Name the classes' convolution."""
+        return name == "network.head"
+
+    def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
+        """Return things of any kind and people."""
+        return things_and_people(stage, data, seed)
+
+    def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:
+        """Return what ``TrimapForm`` takes, and ``truth (T - 1, 1, H, W)``, the targets' classes.
+
+        The gaps grow as published, as shares of the largest that the video has room for.
+        """
+        room = (len(video.frames) - 1) // (FRAMES - 1)
+        gap = math.ceil(room * gap_at(progress) / _LARGEST_GAP)
+        numbers = list(frame_numbers(len(video.frames), gap, random))
+        truth = random_trimaps(video.alpha[numbers], random)
+        given = torch.stack((truth[0], truth[-1]))
+        if random.random() < _FAULTY_SHARE:
+            given = badly_drawn(given, random)
+        return {
+            "frames": video.frames[numbers],
+            "given": as_channel(given),
+            "valid": torch.tensor((1.0, float(random.random() < _SECOND_SHARE))),
+            "truth": truth[1:],
+        }
+
+    def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return the cross-entropy of the three classes."""
+        logits, truth = predicted["trimap"].flatten(0, 1), batch["truth"].flatten(0, 1)
+        return {"trimap": trimap_loss(logits, truth, _CLASS_WEIGHTS)}
+
+    def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
+        """Return the mean absolute difference of the classes' probabilities."""
+        own, other = (each["trimap"].softmax(2) for each in (predicted, teacher))
+        return (own - other).abs().mean()
+
+    def error(self, predicted: Tensors, batch: Tensors) -> Tensor:
+        """Return 1 less the IoU of a class, the mean over the three of them and the frames."""
+        found = predicted["trimap"].argmax(2, keepdim=True)
+        classes = torch.arange(CLASSES, device=found.device).view(1, 1, -1, 1, 1)
+        own, true = found == classes, batch["truth"] == classes
+        return 1 - mean_iou(own.flatten(0, 2), true.flatten(0, 2))
+
+
+def random_trimaps(alpha: Tensor, random: np.random.Generator) -> Tensor:
+    """Make the trimaps of a clip; its band is as wide in every frame, and as chance wills.
+
+    Args:
+        alpha: ``(T, 1, H, W)`` in 0..1.
+        random: Source of chance.
+
+    Returns:
+        ``(T, 1, H, W)`` int64 classes.
+    """
+    widest = max(round(_WIDEST * alpha.shape[2]), 1)
+    radius = int(random.integers(1, widest, endpoint=True))
+    return trimap_of(alpha, torch.full((len(alpha),), radius))
+
+
+def badly_drawn(trimap: Tensor, random: np.random.Generator) -> Tensor:
+    """Redraw trimaps, each in its own way, the way a hurried hand or a network would have.
+
+    Args:
+        trimap: ``(T, 1, H, W)`` classes.
+        random: Source of chance.
+
+    Returns:
+        ``(T, 1, H, W)`` int64 classes.
+    """
+    generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+    radius = max(round(_REDRAWN * trimap.shape[2]), 1)
+    return perturbed_trimap(trimap, generator, radius)
