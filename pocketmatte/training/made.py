@@ -3,12 +3,20 @@
 from pathlib import Path
 
 from pocketmatte.training.compositions import ClipComposer
+from pocketmatte.training.folder_videos import FolderVideos
+from pocketmatte.training.library import INDEX_NAME
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.object_videos import ObjectVideos
+from pocketmatte.training.pseudo_videos import PseudoVideos
 from pocketmatte.training.stages import Stage
+from pocketmatte.training.stills import StillFolder
 from pocketmatte.training.video import Video, VideoSource
+from tiers.errors import MediaError
 
-_PEOPLE_SHARE = 0.4  # of the clips, where one object is asked for
+STILLS, CLIPS, BACKGROUNDS = "stills", "clips", "backgrounds"  # of the user's own folder
+
+# How often each kind is drawn; they are shares of those that there are.
+_THINGS, _PEOPLE, _STILLS, _CLIPS = 0.4, 0.3, 0.2, 0.3
 
 
 class Compositions:
@@ -31,28 +39,42 @@ class Compositions:
         return Video(frames=clip.frames, alphas=clip.alpha, foreground=clip.foreground)
 
 
-def things_and_people(stage: Stage, data: Path | None, seed: int) -> VideoSource:
-    """Return clips of one subject: made-up things of any kind, drawn people, cutouts of ``data``.
+def made(stage: Stage, data: Path | None, seed: int, objects: int = 1) -> VideoSource:
+    """Return clips of things of any kind that hide one another, and of all that ``data`` has.
 
     Args:
         stage: Gives the sizes.
-        data: As of ``Compositions``.
+        data: Folder with any of ``stills/`` (``image/`` with ``alpha/`` or ``mask/``), ``clips/``
+            (``frames/`` with ``alpha/`` or ``masks/``) and ``backgrounds/`` (pictures), or one that
+            ``pocketmatte.training.prepare`` wrote, whose cutouts are used too; ``None`` for
+            self-made clips alone.
         seed: Of everything random.
+        objects: Objects of a clip; of people there is one, so that they are left out otherwise.
+
+    Raises:
+        MediaError: If ``data`` has none of these, or a file in it is damaged.
     """
-    things = ObjectVideos(stage.size_hw, stage.length, 1, seed)
-    people = Compositions(stage, data, seed)
-    return Mixture((things, people), (1 - _PEOPLE_SHARE, _PEOPLE_SHARE), seed)
-
-
-def moving_things(stage: Stage, data: Path | None, seed: int, objects: int) -> VideoSource:
-    """Return clips of made-up things that hide one another, and of one person where one is asked.
-
-    Args:
-        stage: Gives the sizes.
-        data: As of ``Compositions``.
-        seed: Of everything random.
-        objects: Objects of a clip.
-    """
+    cache = data if data is not None and (data / INDEX_NAME).is_file() else None
+    stills, clips, pictures = (_part(data, name) for name in (STILLS, CLIPS, BACKGROUNDS))
+    if data is not None and cache is None and (stills, clips, pictures) == (None, None, None):
+        msg = (
+            f"{data} has none of {STILLS}/, {CLIPS}/ and {BACKGROUNDS}/; put your own there, or "
+            "train without --data"
+        )
+        raise MediaError(msg)
+    sizes = (stage.size_hw, stage.length, objects, seed)
+    sources: list[tuple[VideoSource, float]] = [(ObjectVideos(*sizes, pictures), _THINGS)]
     if objects == 1:
-        return things_and_people(stage, data, seed)
-    return ObjectVideos(stage.size_hw, stage.length, objects, seed)
+        sources.append((Compositions(stage, cache, seed), _PEOPLE))
+    if stills is not None:
+        sources.append((PseudoVideos(StillFolder(stills), *sizes, pictures), _STILLS))
+    if clips is not None:
+        sources.append((FolderVideos(clips, *sizes), _CLIPS))
+    if len(sources) == 1:
+        return sources[0][0]
+    total = sum(share for _, share in sources)
+    return Mixture([each for each, _ in sources], [share / total for _, share in sources], seed)
+
+
+def _part(data: Path | None, name: str) -> Path | None:
+    return data / name if data is not None and (data / name).is_dir() else None

@@ -27,6 +27,7 @@ from pocketmatte.training.cutouts import (
     without_specks,
 )
 from pocketmatte.training.library import INDEX_NAME, INDEX_VERSION
+from pocketmatte.training.made import BACKGROUNDS, STILLS
 from pocketmatte.training.masks import blurred, components, grown, overlap
 from pocketmatte.training.sources import Selection, Source, SourceIndex
 from pocketmatte.training.teachers import Teachers
@@ -68,6 +69,8 @@ class _Entry:
 def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
     """Write the cache; an older one at the same place is replaced when the new one is whole.
 
+    Beside the arrays lie backgrounds and stills with their mattes as pictures; see ``made``.
+
     Args:
         data_dir: Folder with ``index.csv``, ``mattes``, ``clips_nogt`` and ``backgrounds``.
         weights_dir: Folder with the teachers.
@@ -105,13 +108,25 @@ def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
                 "made_by": entry.made_by,
             }
         )
+        if entry.role == "background":
+            _save(part_dir / BACKGROUNDS / f"{entry.name}.png", entry.pixels[0])
         seconds = time.monotonic() - started
         sys.stderr.write(f"{seconds:6.1f} s  {entry.role} {entry.name} {entry.pixels.shape}\n")
+    for matte in selection.mattes:
+        name = f"{matte.source.path.stem}.png"
+        picture = _fitted(read_picture(matte.source.path, "RGB"))
+        _save(part_dir / STILLS / "image" / name, picture)
+        _save(part_dir / STILLS / "alpha" / name, _fitted(read_picture(matte.alpha_path, "L")))
     text = json.dumps({"version": INDEX_VERSION, "items": rows}, indent=1)
     (part_dir / INDEX_NAME).write_text(text + "\n", "utf-8")
     shutil.rmtree(out_dir, ignore_errors=True)
     part_dir.rename(out_dir)
     return len(rows)
+
+
+def _save(path: Path, pixels: Picture) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
 
 
 def _entries(selection: Selection, teachers: Teachers) -> Iterator[_Entry]:

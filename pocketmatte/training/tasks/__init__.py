@@ -6,9 +6,12 @@ from types import MappingProxyType
 from pocketmatte.training.task import Task
 from pocketmatte.training.tasks.foreground import ForegroundTask
 from pocketmatte.training.tasks.fusion import FusionTask
+from pocketmatte.training.tasks.matanyone import MatAnyoneTask
 from pocketmatte.training.tasks.propagation import PropagationTask
 from pocketmatte.training.tasks.rvm import RvmTask
 from pocketmatte.training.tasks.scribble import ScribbleTask
+from pocketmatte.training.tasks.stfam import StfamTask
+from pocketmatte.training.tasks.trimap import TrimapTask
 from tiers.errors import UsageError
 
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -18,6 +21,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "scribble": ScribbleTask(),
         "propagation": PropagationTask(),
         "fusion": FusionTask(),
+        "trimap": TrimapTask(),
+        "stfam": StfamTask(),
+        "matanyone": MatAnyoneTask(),
     }
 )
 

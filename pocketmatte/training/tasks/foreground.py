@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pocketmatte.training.made import things_and_people
+from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, boundary_weight, dice_loss
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
@@ -83,7 +83,7 @@ class ForegroundTask:
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return things of any kind and people."""
-        return things_and_people(stage, data, seed)
+        return made(stage, data, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
         """Return ``frame`` and ``mask``, the matte of all subjects, of the first frame."""

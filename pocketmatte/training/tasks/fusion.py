@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketmatte.training.fusion_rounds import FusionRound, colour_keys, simulated_rounds
-from pocketmatte.training.made import moving_things
+from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, dice_loss
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
@@ -83,7 +83,7 @@ class FusionTask:
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return one thing that others hide in part."""
-        return moving_things(stage, data, seed, 1)
+        return made(stage, data, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
         """Return a round of one object and ``mask``, the truth."""

@@ -17,24 +17,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pocketmatte.training.detail_losses import change_loss, core_supervision
-from pocketmatte.training.folder_videos import FolderVideos
-from pocketmatte.training.library import INDEX_NAME
+from pocketmatte.training.core_supervision import change_loss, core_supervision
 from pocketmatte.training.losses import alpha_loss
-from pocketmatte.training.made import Compositions, moving_things
+from pocketmatte.training.made import made
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.simulated_masks import perturbed_mask
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
-from pocketmatte.training.tasks.matanyone_roll import Roll
+from pocketmatte.training.tasks.matanyone_form import MatAnyoneForm
 from pocketmatte.training.tasks.stfam import SLOWER, Excerpts
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.matanyone_mobile import MobileMatAnyone
 from tiers.rows.matanyone import OBJECTS, MatAnyoneShape
 from tiers.spec import TierSpec
 
-_PEOPLE_SHARE = 0.5  # of the self-made clips: one person
-_OWN_SHARE = 0.5  # of all clips, where there are the user's own
+_ONE_SHARE = 0.5  # of the clips, those of one object
 _ALONE_SHARE = 0.25  # of the clips of two, in which one is not asked for
 _FAULTY_SHARE = 0.3  # of the masks, which are perturbed
 _FAULTY_IOU = (0.75, 0.97)
@@ -95,11 +92,88 @@ class MatAnyoneTask:
         return name in {"network.alpha", "network.change.out"}
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
-        """Return things that hide one another, people, and the user's own clips.
-
-        ``data`` may be what ``pocketmatte.training.prepare`` made, hold folders of clips with
-        ``alpha/`` or ``masks/``, or be both.
-        """
-        clips = data is not None and (data / "frames").is_dir() or bool(data and any(data.glob("*/frames")))
+        """Return clips of two things that hide one another, and of one subject of any kind."""
         longer = dataclasses.replace(stage, length=SLOWER * stage.length)
-        ...
+        one = _WithNobody(made(longer, data, seed))
+        both = Mixture(
+            (one, made(longer, data, seed, OBJECTS)), (_ONE_SHARE, 1 - _ONE_SHARE), seed + 1
+        )
+        return Excerpts(both, stage.length, seed)
+
+    def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
+        """Return what ``MatAnyoneForm`` takes, ``alpha (T, K, H, W)`` and ``soft ()``.
+
+        ``soft`` is 0 where every alpha is exactly 0 or 1: of such a clip masks alone are known.
+        What filmed or drawn mattes are of has some pixels in between.
+        """
+        masks, alpha = video.masks[0].clone(), video.alphas.clone()
+        if random.random() < _ALONE_SHARE:
+            masks[1:] = 0  # the other one belongs to the background
+        alpha *= (masks.flatten(1).amax(1) > 0)[:, None, None]
+        for mask in masks:
+            if random.random() < _FAULTY_SHARE and mask.sum() >= _LEAST_AREA:
+                faulty = perturbed_mask(mask.numpy() > 0, random, _FAULTY_IOU)
+                mask.copy_(torch.from_numpy(faulty))
+        soft = ((alpha > 0) & (alpha < 1)).any().float()
+        return {"frames": video.frames, "masks": masks, "alpha": alpha, "soft": soft}
+
+    def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return the terms of mattes, of hard masks where there are any, and of the change."""
+        raw, true = (each["alpha"].transpose(1, 2) for each in (predicted, batch))  # (N, K, T, ..)
+        present, soft = _present(batch), batch["soft"][:, None] > 0
+        count = present.sum().clamp(min=1)
+        known = (present & soft)[:, :, None, None, None]  # the others add 0 to every sum
+        mattes = alpha_loss(_by_time(raw * known), _by_time(true * known))
+        terms = {"alpha": mattes * present.numel() / count}
+        if (guessed := present & ~soft).any():
+            terms["core"] = _core(raw, true, batch["frames"], guessed) * guessed.sum() / count
+        change = predicted["change"].transpose(1, 2)
+        if change.shape[2]:
+            after, before = (
+                each.flatten(0, 2)[:, None] for each in (true[:, :, 1:], true[:, :, :-1])
+            )
+            logits = change.flatten(0, 2)[:, None]
+            terms["change"] = _CHANGE_WEIGHT * change_loss(logits, after, before)
+        return terms
+
+    def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
+        """Return the mean absolute difference of the alphas."""
+        return (predicted["alpha"].clamp(0, 1) - teacher["alpha"].clamp(0, 1)).abs().mean()
+
+    def error(self, predicted: Tensors, batch: Tensors) -> Tensor:
+        """Return the MAD of alpha, x 1e3, of the objects that there are."""
+        apart = (predicted["alpha"].clamp(0, 1) - batch["alpha"]).abs().mean((1, 3, 4))
+        present = _present(batch)
+        mean: Tensor = (apart * present).sum() / present.sum().clamp(min=1)
+        return 1e3 * mean
+
+
+class _WithNobody:
+    """A source of one object, beside which there is no other."""
+
+    def __init__(self, source: VideoSource) -> None:
+        self._source = source
+
+    def video(self, index: int) -> Video:
+        clip = self._source.video(index)
+        nobody = torch.zeros_like(clip.alphas).repeat(1, OBJECTS - 1, 1, 1)
+        return dataclasses.replace(clip, alphas=torch.cat([clip.alphas, nobody], dim=1))
+
+
+def _present(batch: Tensors) -> Tensor:
+    """Return which objects there are, ``(N, K)``."""
+    return batch["masks"].flatten(2).amax(2) > 0
+
+
+def _by_time(alphas: Tensor) -> Tensor:
+    """Return ``(N, K, T, H, W)`` as ``(T, N * K, 1, H, W)``."""
+    return alphas.flatten(0, 1).transpose(0, 1)[:, :, None]
+
+
+def _core(raw: Tensor, true: Tensor, frames: Tensor, guessed: Tensor) -> Tensor:
+    """Return core supervision and scaled DDC of the objects of ``guessed (N, K)``."""
+    of_object = frames[:, None].expand(-1, OBJECTS, -1, -1, -1, -1)[guessed]
+    alpha, mask = (each[guessed].flatten(0, 1)[:, None] for each in (raw, true))
+    radius = max(round(_BORDER * raw.shape[3]), 1)
+    radii = torch.full((len(alpha),), radius, device=raw.device)
+    return core_supervision(alpha, of_object.flatten(0, 1), mask, radii)

@@ -51,7 +51,9 @@ class MatAnyoneForm(nn.Module):
         frames, masks = batch["frames"], batch["masks"]
         count, length = frames.shape[:2]
         flat = frames.flatten(0, 1)
-        encoded = [each.unflatten(0, (count, length)) for each in (flat, *self.network.encode(flat))]
+        encoded = [
+            torch.unflatten(each, 0, (count, length)) for each in (flat, *self.network.encode(flat))
+        ]
         first, *later = (_Shown(*(each[:, t] for each in encoded)) for t in range(length))
         memory = _Memory(self.network, masks)
         memory.memorise(first, masks.flatten(0, 1)[:, None], slot=None)
@@ -65,7 +67,7 @@ class MatAnyoneForm(nn.Module):
             changes.append(change)
         apart = {"alpha": torch.cat(alphas, dim=1), "change": torch.cat(changes, dim=1)}
         return {
-            name: each.unflatten(0, (count, OBJECTS)).transpose(1, 2)
+            name: torch.unflatten(each, 0, (count, OBJECTS)).transpose(1, 2)
             for name, each in apart.items()
         }
 
@@ -134,9 +136,10 @@ class _Memory:
 
     def _attended(self, shown: _Shown) -> Tensor:
         """Read the bank: ``(N * K, V, h, w)``."""
-        keys, shrinkages, values = (torch.stack(each, dim=1) for each in zip(*self._bank.values()))
+        kept = zip(*self._bank.values(), strict=True)
+        keys, shrinkages, values = (torch.stack(each, dim=1) for each in kept)
         valid = keys.new_ones(keys.shape[1], 1, 1, 1)
-        of_clips = values.unflatten(0, (-1, OBJECTS)).transpose(1, 2).flatten(2, 3)  # (N, S, K*V..)
+        of_clips = torch.unflatten(values, 0, (-1, OBJECTS)).transpose(1, 2).flatten(2, 3)
         readouts = [
             self._network.attention(key[None], selection[None], (*bank, valid))
             for key, selection, *bank in zip(
@@ -153,7 +156,7 @@ def _repeated(picture: Tensor) -> Tensor:
 
 def _others(masks: Tensor) -> Tensor:
     """Return for every object the sum of the other ones of its clip, of the shape of the masks."""
-    of_clips = masks[:, 0].unflatten(0, (-1, OBJECTS))  # (N, K, h, w)
+    of_clips = torch.unflatten(masks[:, 0], 0, (-1, OBJECTS))  # (N, K, h, w)
     return others_sum(of_clips.transpose(0, 1)).transpose(0, 1).flatten(0, 1)[:, None]
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pocketmatte.training.made import moving_things
+from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import (
     aggregated_logits,
     bootstrap_share,
@@ -166,7 +166,7 @@ class PropagationTask:
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return things that hide one another."""
-        return moving_things(stage, data, seed, OBJECTS)
+        return made(stage, data, seed, OBJECTS)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
         """Return what ``PropagationForm`` takes; an object not in the first frame is not there."""

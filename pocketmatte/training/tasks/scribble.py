@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pocketmatte.training.made import things_and_people
+from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrap_share, bootstrapped_bce, dice_loss
 from pocketmatte.training.simulated_masks import previous_mask
 from pocketmatte.training.simulated_strokes import simulated_strokes
@@ -87,7 +87,7 @@ class ScribbleTask:
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return things of any kind and people."""
-        return things_and_people(stage, data, seed)
+        return made(stage, data, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
         """Return what ``ScribbleForm`` takes, and ``mask``, the truth, of the first frame."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pocketmatte.training.losses import alpha_loss
-from pocketmatte.training.made import things_and_people
+from pocketmatte.training.made import made
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.trimap import badly_drawn, random_trimaps
@@ -68,14 +68,14 @@ class StfamForm(nn.Module):
         coarse, *skips = seen
         logits = network.head(network.decoder(coarse, (*skips, at2, planes)))
         alpha = keep_known(logits.sigmoid(), trimaps)
-        return {"alpha": alpha.unflatten(0, frames.shape[:2])}
+        return {"alpha": torch.unflatten(alpha, 0, frames.shape[:2])}
 
     def _fused(self, level: str, present: Tensor, count: int) -> Tensor:
         """Fuse features ``(N * T, C, h, w)`` with those of the two frames before.
 
         Where there is no past frame, the present one stands in for it.
         """
-        clips = present.unflatten(0, (count, -1))
+        clips = torch.unflatten(present, 0, (count, -1))
         newer = torch.cat([clips[:, :1], clips[:, :-1]], dim=1)
         older = torch.cat([clips[:, :2], clips[:, :-2]], dim=1)
         past = torch.cat([newer.flatten(0, 1), older.flatten(0, 1)])
@@ -137,7 +137,7 @@ class StfamTask:
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return things of any kind and people."""
         longer = dataclasses.replace(stage, length=SLOWER * stage.length)
-        return Excerpts(things_and_people(longer, data, seed), stage.length, seed)
+        return Excerpts(made(longer, data, seed), stage.length, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
         """Return ``frames``, ``trimaps`` and ``alpha``, the truth."""

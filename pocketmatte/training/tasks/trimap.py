@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pocketmatte.training.made import things_and_people
+from pocketmatte.training.made import made
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
-from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
 from pocketmatte.training.trimaps import as_channel, perturbed_trimap, trimap_loss, trimap_of
+from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.trimap import TrimapPropagation
 from tiers.rows.trimap import CLASSES, TrimapShape
@@ -60,9 +60,12 @@ class TrimapForm(nn.Module):
         frames, valid = batch["frames"], batch["valid"]
         count, targets = len(frames), frames.shape[1] - 1
         annotated = torch.stack((frames[:, 0], frames[:, -1]), dim=1)
-        encoded = self.network.encode_reference(annotated.flatten(0, 1), batch["given"].flatten(0, 1))
+        encoded = self.network.encode_reference(
+            annotated.flatten(0, 1), batch["given"].flatten(0, 1)
+        )
         key, value = (
-            each.unflatten(0, (count, REFERENCES)).transpose(1, 2).flatten(2) for each in encoded
+            torch.unflatten(each, 0, (count, REFERENCES)).transpose(1, 2).flatten(2)
+            for each in encoded
         )  # (N, C, R * h * w)
         logits = self.network.propagate(
             frames[:, 1:].flatten(0, 1),
@@ -70,7 +73,7 @@ class TrimapForm(nn.Module):
             value.repeat_interleave(targets, dim=0),
             valid[:, None, :, None].repeat_interleave(targets, dim=0),
         )
-        return {"trimap": logits.unflatten(0, (count, targets))}
+        return {"trimap": torch.unflatten(logits, 0, (count, targets))}
 
 
 class TrimapTask:
@@ -115,7 +118,7 @@ class TrimapTask:
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return things of any kind and people."""
-        return things_and_people(stage, data, seed)
+        return made(stage, data, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:
         """Return what ``TrimapForm`` takes, and ``truth (T - 1, 1, H, W)``, the targets' classes.
