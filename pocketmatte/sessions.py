@@ -9,7 +9,7 @@ import torch
 from export.artifact import inside
 from export.manifest import Artifact, read_manifest
 from export.manifest import Weights as WeightsEntry
-from pocketmatte.bundle import is_untrained, weights_entry
+from pocketmatte.bundle import weights_entry
 from pocketmatte.groups import runtime_of
 from pocketmatte.integrity import fault
 from pocketmatte.runtimes.protocol import Session
@@ -19,7 +19,7 @@ from tiers.errors import BundleError, CheckpointError, UsageError
 from tiers.networks import programs
 from tiers.networks.rvm import Rvm
 from tiers.spec import TierSpec
-from tiers.weights import Weights, default, load, network_of
+from tiers.weights import Weights, load, network_of, shipped, shipped_rows
 
 
 def weights_for(spec: TierSpec, file: Path | None) -> Weights:
@@ -30,14 +30,11 @@ def weights_for(spec: TierSpec, file: Path | None) -> Weights:
     """
     if file is not None:
         return load(file, spec.network)
-    shipped = default(spec)
-    if is_untrained(shipped):
-        msg = (
-            f"no trained weights of {spec.name} are shipped; "
-            "give --weights FILE, or take t01 to t11"
-        )
+    weights = shipped(spec)
+    if weights is None:
+        msg = f"no trained weights of {spec.name} are shipped; give --weights FILE{_or_take(spec)}"
         raise CheckpointError(msg)
-    return shipped
+    return weights
 
 
 def network_for(spec: TierSpec, weights: Weights, threads: int) -> Rvm:
@@ -83,17 +80,23 @@ def file_session(
         raise BundleError(msg)
     weights = weights_entry(bundle, read_manifest(bundle), entry)
     if weights.path is None:
-        msg = (
-            f"{entry.path} was built from untrained weights; "
-            "build it with --weights FILE, or take t01 to t11"
-        )
-        raise CheckpointError(msg)
+        raise CheckpointError(untrained_file(entry.path, spec))
     (contract,) = contracts(spec)
     session = runtime_of(entry).load(inside(bundle, entry.path), contract, threads=threads)
     try:
         yield session, weights
     finally:
         session.close()
+
+
+def untrained_file(path: str, spec: TierSpec) -> str:
+    """Return what to say of a file that was built from seeded weights."""
+    return f"{path} was built from untrained weights; build it with --weights FILE{_or_take(spec)}"
+
+
+def _or_take(spec: TierSpec) -> str:
+    rows = shipped_rows(spec.network)
+    return f", or take {rows[0]} to {rows[-1]}" if rows else ""
 
 
 def find(bundle: Path, spec: TierSpec, form: str, recipe: str) -> Artifact:

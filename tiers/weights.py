@@ -90,12 +90,32 @@ def untrained(spec: TierSpec) -> Weights:
     return Weights(network=spec.network, tensors=tensors, metadata=metadata, sha256=digest(tensors))
 
 
-def default(spec: TierSpec) -> Weights:
-    """Return the shipped weights where they reach ``spec``, seeded initial ones elsewhere."""
+def shipped(spec: TierSpec) -> Weights | None:
+    """Return the shipped weights where they reach ``spec``, else ``None``."""
     path = shipped_path(spec.network)
     if spec.weights_of is None or not path.is_file():
-        return untrained(spec)
-    return load(path, spec.network)
+        return None
+    weights = load(path, spec.network)
+    return weights if spec.weights_of in rows_of(weights) else None
+
+
+def shipped_rows(network: str) -> tuple[str, ...]:
+    """Return the names of the rows that shipped weights reach, in the ladder's order."""
+    path = shipped_path(network)
+    if not path.is_file():
+        return ()
+    trained = rows_of(load(path, network))
+    return tuple(spec.name for spec in ladder(network).values() if spec.weights_of in trained)
+
+
+def rows_of(weights: Weights) -> frozenset[str]:
+    """Return the rows that an elastic checkpoint has BatchNorm of: those that were trained."""
+    return frozenset({key.partition(".")[0] for key in weights.tensors} - {"shared"})
+
+
+def default(spec: TierSpec) -> Weights:
+    """Return the shipped weights where they reach ``spec``, seeded initial ones elsewhere."""
+    return shipped(spec) or untrained(spec)
 
 
 def network_of(spec: TierSpec, weights: Weights) -> nn.Module:

@@ -13,7 +13,7 @@ from pocketmatte.lockstep import run_of
 from pocketmatte.protocols.protocol import OpenTier
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.torch_eager import TorchSession
-from pocketmatte.sessions import find, weights_for
+from pocketmatte.sessions import find, untrained_file, weights_for
 from tiers.contract_table import contracts
 from tiers.errors import BundleError, CheckpointError, UsageError
 from tiers.networks import programs
@@ -63,7 +63,7 @@ def bundle_tier(
         RuntimeUnavailableError: If this machine does not have the runtime.
     """
     files = _files(bundle, spec, form, recipe)
-    weights = _weights(bundle, files)
+    weights = _weights(bundle, files, spec)
     with contextlib.ExitStack() as stack:
         sessions: dict[str, Session] = {}
         for contract in contracts(spec):
@@ -97,7 +97,7 @@ def _files(bundle: Path, spec: TierSpec, form: str, recipe: str) -> dict[str, Ar
     return files
 
 
-def _weights(bundle: Path, files: dict[str, Artifact]) -> Weights:
+def _weights(bundle: Path, files: dict[str, Artifact], spec: TierSpec) -> Weights:
     """Return the one entry of the weights that all files were made from."""
     manifest = read_manifest(bundle)
     entries = [weights_entry(bundle, manifest, entry) for entry in files.values()]
@@ -107,9 +107,5 @@ def _weights(bundle: Path, files: dict[str, Artifact]) -> Weights:
         raise BundleError(msg)
     if weights.path is None:
         path = next(iter(files.values())).path
-        msg = (
-            f"{path} was built from untrained weights; "
-            "build it with --weights FILE, or take t01 to t11"
-        )
-        raise CheckpointError(msg)
+        raise CheckpointError(untrained_file(path, spec))
     return weights

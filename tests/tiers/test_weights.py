@@ -10,7 +10,17 @@ import tiers.weights
 from tiers.checkpoint import digest, write_safetensors
 from tiers.errors import CheckpointError
 from tiers.ladder import ladder, tier
-from tiers.weights import PLAIN_FORMAT, Weights, default, load, network_of, untrained
+from tiers.weights import (
+    ELASTIC_FORMAT,
+    PLAIN_FORMAT,
+    Weights,
+    default,
+    load,
+    network_of,
+    shipped,
+    shipped_rows,
+    untrained,
+)
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +227,18 @@ def test_every_tier_has_weights_without_a_file_given(name: str) -> None:
     network = network_of(spec, weights)
     assert weights.network == "rvm"
     assert all(torch.isfinite(parameter).all() for parameter in network.parameters())
+
+
+def test_a_checkpoint_that_was_trained_in_part_is_shipped_for_the_rows_it_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("shared.a.weight", "t01.b.bias", "t02.b.bias")
+    tensors = {name: torch.zeros(1) for name in names}
+    path = tmp_path / "foreground.safetensors"
+    write_safetensors(path, tensors, {"format": ELASTIC_FORMAT, "network": "foreground"})
+    monkeypatch.setattr(tiers.weights, "shipped_path", lambda _: path)
+    assert shipped_rows("foreground") == ("t01", "t02")
+    assert shipped(tier("foreground", "t02")) is not None
+    assert shipped(tier("foreground", "t03")) is None
+    assert shipped(tier("foreground", "t12")) is None
+    assert "untrained" in default(tier("foreground", "t03")).origin

@@ -19,7 +19,13 @@ from pocketmatte.training.made import made
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
-from pocketmatte.training.trimaps import as_channel, perturbed_trimap, trimap_loss, trimap_of
+from pocketmatte.training.trimaps import (
+    FOREGROUND,
+    as_channel,
+    perturbed_trimap,
+    trimap_loss,
+    trimap_of,
+)
 from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.trimap import TrimapPropagation
@@ -160,6 +166,8 @@ class TrimapTask:
 def random_trimaps(alpha: Tensor, random: np.random.Generator) -> Tensor:
     """Make the trimaps of a clip; its band is as wide in every frame, and as chance wills.
 
+    It is narrower where nothing in the first frame would be foreground: apps refuse such trimaps.
+
     Args:
         alpha: ``(T, 1, H, W)`` in 0..1.
         random: Source of chance.
@@ -169,6 +177,8 @@ def random_trimaps(alpha: Tensor, random: np.random.Generator) -> Tensor:
     """
     widest = max(round(_WIDEST * alpha.shape[2]), 1)
     radius = int(random.integers(1, widest, endpoint=True))
+    while radius and not (trimap_of(alpha[:1], torch.tensor([radius])) == FOREGROUND).any():
+        radius //= 2
     return trimap_of(alpha, torch.full((len(alpha),), radius))
 
 
