@@ -12,6 +12,7 @@ import typer
 
 from pocketmatte.commands.catalogue import tiers
 from pocketmatte.commands.demo import demo
+from pocketmatte.commands.labelling import label_
 from pocketmatte.commands.linting import lint_
 from pocketmatte.commands.making import build_, export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
@@ -57,6 +58,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench": bench_,
     "matte": matte_,
     "evaluate": evaluate_,
+    "label": label_,
     "train": train,
     "recalibrate": recalibrate,
     "demo": demo,

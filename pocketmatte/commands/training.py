@@ -18,9 +18,11 @@ from pocketmatte.console import (
 from tiers.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from pocketmatte.training.batches import Share
     from pocketmatte.training.run import Options, Progress, Run
+    from pocketmatte.training.stages import Stage
 
 _PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -84,12 +86,17 @@ def train(
         ("--threads", threads), ("--save-every", save_every), ("--judge-every", judge_every)
     ):  # fmt: skip
         require_at_least(option, value)
-    require_at_least("--workers", workers, 0)
+    for option, value in (("--workers", workers), ("--seed", seed)):
+        require_at_least(option, value, 0)
+    if minutes is not None and not minutes > 0:
+        msg = f"--minutes is {minutes}; it must be above 0"
+        raise UsageError(msg)
     if precision not in _PRECISIONS:
         msg = f"no precision {precision!r}; there are {', '.join(_PRECISIONS)}"
         raise UsageError(msg)
     import torch
 
+    from pocketmatte.folders import make_folder
     from pocketmatte.training.devices import device_of, together
     from pocketmatte.training.run import Options, Run
     from pocketmatte.training.tasks import task_of
@@ -100,7 +107,9 @@ def train(
         raise UsageError(msg)
     torch.set_num_threads(threads)
     chosen_device = device_of(device)
+    make_folder(out)
     with together(chosen_device) as share:
+        _require_shares(task.recipes[recipe], share)
         options = Options(
             recipe=recipe, data=data, seed=seed, workers=workers, device=chosen_device,
             bfloat16=precision == "bf16" or (precision == "auto" and chosen_device.type == "cuda"),
@@ -138,6 +147,7 @@ def recalibrate(
     from tiers.weights import load
 
     require_at_least("--threads", threads)
+    require_at_least("--seed", seed, 0)
     torch.set_num_threads(threads)
     task = task_of(network)
     elastic = opened(task, weights)
@@ -150,6 +160,16 @@ def recalibrate(
     note(f"wrote {relative(out)}")
 
 
+def _require_shares(stages: "Iterable[Stage]", share: "Share") -> None:
+    """Refuse a number of processes that some stage's batches cannot be shared by."""
+    for stage in stages:
+        try:
+            share.of(stage.batch)
+        except ValueError as error:
+            msg = f"stage {stage.name}: {error}"
+            raise UsageError(msg) from error
+
+
 def _trained(run: "Run", options: "Options", *, tensorboard: bool) -> Done:
     from pocketmatte.training.finishing import recalibrate as measure
     from pocketmatte.training.finishing import write_checkpoint
@@ -157,10 +177,10 @@ def _trained(run: "Run", options: "Options", *, tensorboard: bool) -> Done:
     with _told(run.folder, first=options.share.rank == 0, tensorboard=tensorboard) as tell:
         run.train(tell)
     result = {"run": run.folder, "step": run.step, "steps": run.total, "checkpoint": None}
+    if options.share.rank:  # of several processes one ends it, and speaks
+        return Done(result=result)
     if not run.done:
         note(f"{run.step} of {run.total} steps; the same command goes on")
-        return Done(result=result)
-    if options.share.rank:
         return Done(result=result)
     measure(
         run.task, run.elastic, run.stages[-1], data=options.data, seed=options.seed,

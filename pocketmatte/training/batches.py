@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Task, Tensors
 from pocketmatte.training.video import VideoSource
+from tiers.errors import PocketMatteError
 
 _VALIDATION = 1  # what sets the seed of what the network is judged on apart from the rest
 
@@ -96,6 +97,9 @@ def training_batches(
         seed: Of everything random.
         share: Of this process.
         workers: Processes that make samples; 0 makes them here.
+
+    Raises:
+        PocketMatteError: If a sample cannot be made, as one in this process would say it.
     """
     own = share.of(stage.batch)
     # numbers go on through stages of other batch sizes: every step has room for 4096
@@ -103,16 +107,23 @@ def training_batches(
     progress = [step / total for step in steps for _ in range(own)]
     samples = Samples(task, source, numbers, seed, progress)
     ahead = 4 if workers else None
-    yield from DataLoader(samples, own, num_workers=workers, prefetch_factor=ahead)
+    try:
+        yield from DataLoader(samples, own, num_workers=workers, prefetch_factor=ahead)
+    except PocketMatteError as error:
+        if not workers:
+            raise
+        # PyTorch puts a worker's traceback, which ends in the message, before the message
+        own_words = str(error).rstrip().splitlines()[-1].partition(": ")[2]
+        raise type(error)(own_words) from error
 
 
 def fixed_batches(
     task: Task, source: VideoSource, stage: Stage, count: int, *, seed: int
-) -> list[Tensors]:
-    """Return batches on which no step trains: for judging, and for BatchNorm's statistics."""
+) -> Iterator[Tensors]:
+    """Yield batches on which no step trains: for judging, and for BatchNorm's statistics."""
     numbers = range(count * stage.batch)
     samples = Samples(task, source, numbers, seed + _VALIDATION, [1.0] * len(numbers))
-    return list(DataLoader(samples, stage.batch))
+    yield from DataLoader(samples, stage.batch)
 
 
 def moved(batch: Tensors, device: torch.device) -> dict[str, Tensor]:

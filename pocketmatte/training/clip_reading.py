@@ -1,4 +1,4 @@
-"""Read windows of the user's clips: ``frames/`` with ``alpha/`` or ``masks/``, and ``fgr/``."""
+"""Read windows of clips: ``frames/``, ``alpha/`` or ``masks/``, ``fgr/`` and ``confidence/``."""
 
 import dataclasses
 import functools
@@ -41,13 +41,17 @@ class Window:
 def find_clips(folder: Path) -> tuple[Path, ...]:
     """List a folder's clips: the folders in it that hold ``frames/``, or the folder itself.
 
+    Hidden folders are passed over: a clip that is being written is one.
+
     Raises:
         MediaError: If there is none.
     """
     if (folder / "frames").is_dir():
         return (folder,)
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = tuple(path for path in inside if (path / "frames").is_dir())
+    found = tuple(
+        path for path in inside if (path / "frames").is_dir() and not path.name.startswith(".")
+    )
     if not found:
         msg = f"{folder}: no clips; put folders into it that hold frames/ and alpha/ or masks/"
         raise MediaError(msg)
@@ -75,7 +79,7 @@ def read_window(clip: Clip, numbers: Sequence[int], crop: Crop) -> Window:
     Raises:
         MediaError: If a file is missing or damaged.
     """
-    colours = _foreground_files(clip)
+    colours = _files(clip, "fgr")
     parts = []
     for number in numbers:
         frame = read_picture(clip.frames[number])
@@ -93,8 +97,32 @@ def read_window(clip: Clip, numbers: Sequence[int], crop: Crop) -> Window:
     return Window(foreground=foreground, alpha=alphas, background=background)
 
 
-def _foreground_files(clip: Clip) -> dict[str, Path] | None:
-    folder = clip.path / "fgr"
+def read_confidence(clip: Clip, numbers: Sequence[int], crop: Crop) -> Tensor | None:
+    """Read how far the mattes of some frames are to be believed.
+
+    Returns:
+        ``(T, 1, H, W)`` in 0..1, or ``None`` for a clip without ``confidence/``.
+
+    Raises:
+        MediaError: If a file is missing, damaged or of another size than its frame.
+    """
+    files = _files(clip, "confidence")
+    if files is None:
+        return None
+    planes = []
+    for number in numbers:
+        stem = clip.frames[number].stem
+        if stem not in files:
+            msg = f"{clip.path / 'confidence'}: there is none of frame {stem}; give one a frame"
+            raise MediaError(msg)
+        plane = read_matte(files[stem])
+        _require_size(files[stem], plane.shape, clip.size_hw)
+        planes.append(crop.of(plane))
+    return torch.from_numpy(np.stack(planes).astype(np.float32) / 255.0)[:, None]
+
+
+def _files(clip: Clip, name: str) -> dict[str, Path] | None:
+    folder = clip.path / name
     if not folder.is_dir():
         return None
     return {path.stem: path for path in folder.iterdir() if is_picture(path)}
@@ -106,13 +134,17 @@ def _premultiplied(colours: dict[str, Path], stem: str, alpha: Picture) -> Pictu
         msg = f"{known}: there is no foreground {stem}; give one a frame, or no fgr/ at all"
         raise MediaError(msg)
     straight = read_picture(colours[stem])
-    if straight.shape[:2] != alpha.shape:
+    _require_size(colours[stem], straight.shape, alpha.shape)
+    return over_black(np.dstack((straight, alpha)))
+
+
+def _require_size(path: Path, found: tuple[int, ...], frame: tuple[int, ...]) -> None:
+    if found[:2] != frame[:2]:
         msg = (
-            f"{colours[stem]}: is {straight.shape[1]}x{straight.shape[0]} but its frame is"
-            f" {alpha.shape[1]}x{alpha.shape[0]}; give both in one size"
+            f"{path}: is {found[1]}x{found[0]} but its frame is {frame[1]}x{frame[0]};"
+            " give both in one size"
         )
         raise MediaError(msg)
-    return over_black(np.dstack((straight, alpha)))
 
 
 def taken_apart(

@@ -41,3 +41,15 @@ def together(device: torch.device) -> Iterator[Share]:
         yield Share(rank=torch.distributed.get_rank(), processes=processes)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def anywhere(flag: bool, share: Share, device: torch.device) -> bool:
+    """Say whether a flag is set in any of the processes that train together; all have to ask.
+
+    One that leaves a training by itself lets the others wait for its gradients for ever.
+    """
+    if share.processes == 1:
+        return flag
+    held = torch.tensor(float(flag), device=device)
+    torch.distributed.all_reduce(held, torch.distributed.ReduceOp.MAX)
+    return bool(held.item())

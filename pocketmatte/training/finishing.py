@@ -13,7 +13,7 @@ from pocketmatte.training.task import Task
 from tiers.checkpoint import write_safetensors
 from tiers.errors import CheckpointError
 from tiers.spec import TierSpec
-from tiers.weights import ELASTIC_FORMAT, load
+from tiers.weights import ELASTIC_FORMAT, load, rows_of
 
 _BATCHES = 12
 _BATCH = 2
@@ -84,7 +84,10 @@ def opened(task: Task, path: Path) -> Elastic:
         CheckpointError: If it is no elastic checkpoint of the network, or lacks a tensor.
     """
     weights = load(path, task.network)
-    rows = sorted({key.split(".")[0] for key in weights.tensors} - {"shared"})
+    if weights.metadata.get("format") != ELASTIC_FORMAT:
+        msg = f"{path} is no elastic checkpoint of {task.network}, but of one architecture alone"
+        raise CheckpointError(msg)
+    rows = sorted(rows_of(weights))
     if not rows:
         msg = f"{path} is no elastic checkpoint of {task.network}: it has no row's BatchNorm"
         raise CheckpointError(msg)

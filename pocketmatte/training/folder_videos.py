@@ -1,14 +1,22 @@
 """Training clips from folders of the user's own clips."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pocketmatte.clips import Clip
 from pocketmatte.pictures import read_matte, read_picture
 from pocketmatte.training import looks
-from pocketmatte.training.clip_reading import find_clips, is_soft, opened, read_window
+from pocketmatte.training.clip_reading import (
+    find_clips,
+    is_soft,
+    opened,
+    read_confidence,
+    read_window,
+)
 from pocketmatte.training.looks import Parts
 from pocketmatte.training.sensor import NoiseBank
 from pocketmatte.training.staging import SizeHW
@@ -29,6 +37,7 @@ class FolderVideos:
     A clip with ``alpha/`` shows one object with its exact alpha; with ``fgr/`` too, its colours
     are taken from there, otherwise they are estimated. One with ``masks/`` shows as many objects
     as its first frame's mask has labels; foreground and background are then the frame itself.
+    Where there is ``confidence/``, grey from 0 for doubtful to 255, the video's is read from it.
 
     Args:
         folder: A clip, or a folder of clips; see `pocketmatte.clips`.
@@ -71,9 +80,13 @@ class FolderVideos:
         gap = largest_gap(self._gaps, index)
         numbers = frame_numbers(random, len(clip), self._length, gap).tolist()
         read = self._with_alpha if is_soft(clip) else self._with_masks
-        return looks.photographed(random, read(random, clip, numbers), self._noise)
+        parts, confidence = read(random, clip, numbers)
+        video = looks.photographed(random, parts, self._noise)
+        return dataclasses.replace(video, confidence=confidence)
 
-    def _with_alpha(self, random: np.random.Generator, clip: Clip, numbers: list[int]) -> Parts:
+    def _with_alpha(
+        self, random: np.random.Generator, clip: Clip, numbers: list[int]
+    ) -> tuple[Parts, Tensor | None]:
         cover = read_matte(clip.alphas[numbers[0]])
         crop = random_crop(random, clip.size_hw, self._size_hw, cover)
         window = read_window(clip, numbers, crop)
@@ -81,13 +94,16 @@ class FolderVideos:
         colours = looks.recoloured(random, both, 0.4)
         alphas = torch.zeros(self._length, self._objects, *self._size_hw)
         alphas[:, int(random.integers(self._objects))] = window.alpha[:, 0]
-        return Parts(
+        parts = Parts(
             foreground=colours[: self._length],
             alphas=alphas,
             background=colours[self._length :],
         )
+        return parts, read_confidence(clip, numbers, crop)
 
-    def _with_masks(self, random: np.random.Generator, clip: Clip, numbers: list[int]) -> Parts:
+    def _with_masks(
+        self, random: np.random.Generator, clip: Clip, numbers: list[int]
+    ) -> tuple[Parts, Tensor | None]:
         masks = [read_labels(clip.alphas[number]) for number in numbers]
         crop = random_crop(random, clip.size_hw, self._size_hw, masks[0])
         pictures = [crop.of(read_picture(clip.frames[number])) for number in numbers]
@@ -96,7 +112,8 @@ class FolderVideos:
         for number, label in enumerate(chosen_labels(random, masks, self._objects)):
             stencils = [crop.of(np.asarray(255 * (mask == label), np.uint8)) for mask in masks]
             shares[:, number] = torch.from_numpy(np.stack(stencils).astype(np.float32) / 255.0)
-        return Parts(foreground=frames, alphas=winners(shares), background=frames)
+        parts = Parts(foreground=frames, alphas=winners(shares), background=frames)
+        return parts, read_confidence(clip, numbers, crop)
 
 
 def check_clip_numbers(size_hw: SizeHW, length: int, objects: int) -> None:

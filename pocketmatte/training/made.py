@@ -39,7 +39,9 @@ class Compositions:
         return Video(frames=clip.frames, alphas=clip.alpha, foreground=clip.foreground)
 
 
-def made(stage: Stage, data: Path | None, seed: int, objects: int = 1) -> VideoSource:
+def made(
+    stage: Stage, data: Path | None, seed: int, objects: int = 1, clutter: float = 1.0
+) -> VideoSource:
     """Return clips of things of any kind that hide one another, and of all that ``data`` has.
 
     Args:
@@ -50,6 +52,7 @@ def made(stage: Stage, data: Path | None, seed: int, objects: int = 1) -> VideoS
             self-made clips alone.
         seed: Of everything random.
         objects: Objects of a clip; of people there is one, so that they are left out otherwise.
+        clutter: See ``ObjectVideos``.
 
     Raises:
         MediaError: If ``data`` has none of these, or a file in it is damaged.
@@ -63,7 +66,7 @@ def made(stage: Stage, data: Path | None, seed: int, objects: int = 1) -> VideoS
         )
         raise MediaError(msg)
     sizes = (stage.size_hw, stage.length, objects, seed)
-    sources: list[tuple[VideoSource, float]] = [(ObjectVideos(*sizes, pictures), _THINGS)]
+    sources: list[tuple[VideoSource, float]] = [(ObjectVideos(*sizes, pictures, clutter), _THINGS)]
     if objects == 1:
         sources.append((Compositions(stage, cache, seed), _PEOPLE))
     if stills is not None:

@@ -43,6 +43,7 @@ _LEAST_CONTRAST = 0.06
 _ATTEMPTS = 6
 
 _DISTRACTOR_SHARE = 0.45
+_NEARER_SHARE = 0.12  # of clips, with something before all objects
 _MEETING_SHARE = 0.65
 
 
@@ -66,6 +67,8 @@ class ObjectVideos:
         objects: Objects of a clip, ``K``.
         seed: Of everything random.
         pictures: Folder of pictures for backgrounds and textures, beside scikit-image's.
+        clutter: How often things that are no objects lie among them, 0..1 of the usual: a network
+            that is told nothing of the objects can only guess which those are.
 
     Raises:
         MediaError: If the folder holds no picture.
@@ -73,7 +76,13 @@ class ObjectVideos:
     """
 
     def __init__(
-        self, size_hw: SizeHW, length: int, objects: int, seed: int, pictures: Path | None = None
+        self,
+        size_hw: SizeHW,
+        length: int,
+        objects: int,
+        seed: int,
+        pictures: Path | None = None,
+        clutter: float = 1.0,
     ) -> None:
         if min(size_hw) < 32 or min(length, objects) < 1:
             msg = (
@@ -82,6 +91,7 @@ class ObjectVideos:
             )
             raise ValueError(msg)
         self._size_hw, self._length, self._objects, self._seed = size_hw, length, objects, seed
+        self._clutter = clutter
         self._shelf = PictureShelf(pictures, max(size_hw))
         self._noise = NoiseBank(size_hw, seed)
 
@@ -104,10 +114,10 @@ class ObjectVideos:
         # Objects have no fixed number: the nearest one may be any.
         owners = random.permutation(self._objects)
         for near, role, owner in zip(closeness, roles, owners, strict=True):
-            if random.random() < _DISTRACTOR_SHARE / self._objects:
+            if random.random() < self._clutter * _DISTRACTOR_SHARE / self._objects:
                 actors += self._actors(random, camera, near, self._aside(random), None, common)
             actors += self._actors(random, camera, near, role, int(owner), common)
-        if random.random() < 0.12:
+        if random.random() < self._clutter * _NEARER_SHARE:
             actors += self._actors(random, camera, 1.5, self._aside(random), None, common)
         times = exposures(random, self._length, [*actors, backdrop], self._size_hw)
         return filmed(actors, backdrop, times, self._size_hw, self._objects)

@@ -1,20 +1,20 @@
 """A training run: steps over the stages of a recipe, saved so that nothing is lost."""
 
-import contextlib
 import dataclasses
 import math
 import random
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pocketmatte.training.batches import Share, fixed_batches, moved, training_batches
+from pocketmatte.training.devices import anywhere
 from pocketmatte.training.elastic import Elastic
+from pocketmatte.training.interruption import interrupt_noted
+from pocketmatte.training.run_file import read_run, write_run
 from pocketmatte.training.stages import Stage, stage_at, total_steps
 from pocketmatte.training.task import Task, Tensors
 from tiers.errors import CheckpointError
@@ -22,7 +22,6 @@ from tiers.errors import CheckpointError
 _CLIP_NORM = 1.0
 _WARM_UP = 200  # steps
 _VALIDATION_BATCHES = 4
-_FORMAT = "pocketmatte.run/1"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,9 +107,19 @@ class Run:
         self.step, self.best = 0, float("inf")
         torch.manual_seed(options.seed)
         self.elastic = Elastic(task, options.widest)
-        saved = self._saved()
+        self._made_of = {
+            "network": task.network,
+            "recipe": options.recipe,
+            "seed": options.seed,
+            "widest": self.elastic.widest,
+        }
+        saved = read_run(folder / "last.pt", self._made_of)
         if saved is not None:
-            self.elastic.load_state_dict(saved["elastic"])
+            try:
+                self.elastic.load_state_dict(saved["elastic"])
+            except (KeyError, RuntimeError) as error:
+                msg = f"{folder / 'last.pt'} was made with another ladder; begin anew elsewhere"
+                raise CheckpointError(msg) from error
         self.elastic.to(options.device)
         self._teacher = teacher.eval().to(options.device) if teacher is not None else None
         named = [parameter for _, parameter in self.elastic.trainable()]
@@ -130,13 +139,15 @@ class Run:
 
         Saves every ``save_every`` steps, when the time is over, and when it is interrupted, for
         which the step that is being made is ended first. What a killed process had made since the
-        last save is made again, and comes out the same.
+        last save is made again, and comes out the same. Of several processes, what stops one stops
+        all of them after the same step.
 
         Raises:
             KeyboardInterrupt: If it was interrupted; after saving.
+            PocketMatteError: If a file of the user's own is damaged, or the disk refuses.
         """
         started, begun, frames = time.monotonic(), self.step, 0
-        with _interrupt_noted() as interrupted:
+        with interrupt_noted() as interrupted:
             for stage, first, batch in self._batches():
                 if self.step == first:
                     self.best = float("inf")  # errors at another size are no measure
@@ -154,11 +165,13 @@ class Run:
                     )
                 )  # fmt: skip
                 over = self.options.minutes is not None and elapsed > 60 * self.options.minutes
-                if over or interrupted or self.done or self.step % self.options.save_every == 0:
+                stopped = bool(interrupted)
+                leaving = anywhere(over or stopped, self.options.share, self.options.device)
+                if leaving or self.done or self.step % self.options.save_every == 0:
                     self.save("last.pt")
-                if interrupted:
+                if stopped:
                     raise KeyboardInterrupt
-                if over:
+                if leaving:
                     return
 
     def _batches(self) -> Iterator[tuple[Stage, int, Tensors]]:
@@ -177,21 +190,13 @@ class Run:
         """Write the run whole or not at all."""
         if self.options.share.rank:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f"{name}.partial"
-        content = {
-            "format": _FORMAT,
-            "network": self.task.network,
-            "recipe": self.options.recipe,
-            "seed": self.options.seed,
-            "widest": self.elastic.widest,
+        state = {
             "step": self.step,
             "best": self.best,
             "elastic": self.elastic.state_dict(),
             "optimiser": self._optimiser.state_dict(),
         }
-        torch.save(content, partial)
-        partial.replace(self.folder / name)
+        write_run(self.folder / name, self._made_of, state)
 
     def judge(self, batches: Sequence[Tensors], stage: Stage) -> dict[str, float]:
         """Return every row's mean ``Task.error`` over batches."""
@@ -266,56 +271,14 @@ class Run:
     def _judged_and_kept(self, stage: Stage) -> float:
         """Look at samples that no step trains on; keep the best run there was."""
         source = self.task.source(stage, self.options.data, self.options.seed + 1)
-        batches = fixed_batches(
-            self.task, source, stage, _VALIDATION_BATCHES, seed=self.options.seed
-        )
+        count, seed = _VALIDATION_BATCHES, self.options.seed
+        batches = list(fixed_batches(self.task, source, stage, count, seed=seed))
         errors = self.judge(batches, stage)
         mean = sum(errors.values()) / len(errors)
         if mean < self.best:
             self.best = mean
             self.save("best.pt")
         return mean
-
-    def _saved(self) -> Mapping[str, Any] | None:
-        path = self.folder / "last.pt"
-        if not path.is_file():
-            return None
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            msg = f"{path} cannot be read ({error}); take best.pt in its place, or begin anew"
-            raise CheckpointError(" ".join(msg.split())) from error
-        own = {
-            "format": _FORMAT,
-            "network": self.task.network,
-            "recipe": self.options.recipe,
-            "seed": self.options.seed,
-            "widest": self.elastic.widest,
-        }
-        for key, value in own.items():
-            if saved.get(key) != value:
-                msg = (
-                    f"{path} is a run of {key} {saved.get(key)!r}, not {value!r}; "
-                    "give another --out, or the same options"
-                )
-                raise CheckpointError(msg)
-        content: Mapping[str, Any] = saved
-        return content
-
-
-@contextlib.contextmanager
-def _interrupt_noted() -> Iterator[list[int]]:
-    """Note Ctrl-C and a polite request to end in the list that is yielded, and go on."""
-    noted: list[int] = []
-    before = {
-        number: signal.signal(number, lambda given, _: noted.append(given))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def learning_rate(stage: Stage, step: int, of_all: int) -> float:

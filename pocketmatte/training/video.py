@@ -19,11 +19,14 @@ class Video:
             hide of it left out. An object that is nowhere is 0 throughout.
         foreground: ``(T, 3, H, W)`` straight RGB of all objects together, 0..1; black where no
             object is.
+        confidence: ``(T, 1, H, W)``, 0..1: how far the alphas are to be believed, where networks
+            made them; ``None`` where nothing is in doubt. See ``confidence_of``.
     """
 
     frames: Tensor
     alphas: Tensor
     foreground: Tensor
+    confidence: Tensor | None = None
 
     @property
     def alpha(self) -> Tensor:
@@ -37,6 +40,19 @@ class Video:
         winner = torch.cat((rest, self.alphas), 1).argmax(1, keepdim=True)
         number = torch.arange(1, self.alphas.shape[1] + 1, device=winner.device)
         return (winner == number.view(1, -1, 1, 1)).to(self.alphas.dtype)
+
+
+def confidence_of(video: Video) -> Tensor:
+    """Return how far a video's alphas are to be believed: ``(T, 1, H, W)``, 1 without doubt.
+
+    A task that heeds it puts it into its samples as ``confidence``, multiplies the weights of its
+    pixels' losses by it, as of ``mask_losses.bootstrapped_bce``, and draws predictions to the truth
+    by what it lacks, ``torch.lerp(true, predicted, confidence)``, before losses that have none. So
+    a doubtful pixel teaches little, and a doubtful picture less than a sure one.
+    """
+    if video.confidence is not None:
+        return video.confidence
+    return torch.ones_like(video.alphas[:, :1])
 
 
 class VideoSource(Protocol):

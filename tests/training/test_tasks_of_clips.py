@@ -1,6 +1,7 @@
 """Samples and losses of stfam, trimap and matanyone: what is asked of clips."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.matanyone import MatAnyoneTask
 from pocketmatte.training.tasks.stfam import SLOWER, Excerpts, StfamTask
 from pocketmatte.training.tasks.trimap import TrimapTask
-from pocketmatte.training.trimaps import BACKGROUND, FOREGROUND, UNKNOWN, trimap_of
+from pocketmatte.training.trimaps import FOREGROUND, trimap_of
 from pocketmatte.training.triplets import gap_at
 from pocketmatte.training.video import Video
 from tiers.ladder import tier
@@ -60,7 +61,7 @@ def numbers_of(frames: Tensor) -> list[int]:
 def test_an_excerpt_is_taken_from_anywhere_at_any_pace_in_both_directions() -> None:
     source = Excerpts(Repeated(clip(3 * SLOWER)), 3, seed=0)
     runs = [numbers_of(source.video(index).frames) for index in range(200)]
-    assert {abs(b - a) for run in runs for a, b in zip(run, run[1:], strict=False)} == {1, 2, 3}
+    assert {abs(b - a) for run in runs for a, b in itertools.pairwise(run)} == {1, 2, 3}
     assert {number for run in runs for number in run} == set(range(3 * SLOWER))
     assert 70 < sum(run[0] < run[-1] for run in runs) < 130
     assert numbers_of(source.video(7).frames) == runs[7]
@@ -99,7 +100,7 @@ def test_gaps_of_trimap_grow_with_the_training_and_shrink_at_its_end() -> None:
     largest = []
     for progress in (0.0, 0.25, 0.5, 1.0):
         runs = [numbers_of(task.sample(video, random, progress)["frames"]) for _ in range(60)]
-        largest.append(max(abs(b - a) for run in runs for a, b in zip(run, run[1:], strict=False)))
+        largest.append(max(abs(b - a) for run in runs for a, b in itertools.pairwise(run)))
     assert gap_at(0.25) == 15
     assert largest == [2, 6, 10, 2]  # shares 5, 15, 25, 5 of 25 of the ten that there is room for
 
@@ -108,11 +109,8 @@ def test_references_of_trimap_are_of_the_first_frame_and_now_and_then_of_the_las
     samples = drawn(TrimapTask(), clip(7), 120)
     assert all(sample["valid"][0] == 1 for sample in samples)
     assert 20 < sum(int(sample["valid"][1]) for sample in samples) < 55
-    as_told = [torch.equal(2 * sample["given"][1].long(), sample["truth"][-1]) for sample in samples
-               if not (sample["given"] == 0.5).any()]  # fmt: skip
-    assert not as_told, "every trimap has a band"
     same = [torch.equal((2 * s["given"][1]).long(), s["truth"][-1]) for s in samples]
-    assert 15 < same.count(False) < 60, "some are drawn badly"
+    assert 5 < same.count(False) < 50, "some are drawn badly"
 
 
 def test_a_reference_of_trimap_has_foreground_where_there_is_any() -> None:
@@ -121,7 +119,6 @@ def test_a_reference_of_trimap_has_foreground_where_there_is_any() -> None:
     alphas[:, :, 30:32, 10:70] = 1
     thin = dataclasses.replace(thin, alphas=alphas)
     for sample in drawn(TrimapTask(), thin, 20):
-        assert {BACKGROUND, UNKNOWN, FOREGROUND} >= set(sample["truth"].unique().tolist())
         assert (sample["truth"] == FOREGROUND).any()
 
 
@@ -129,7 +126,7 @@ def test_matanyone_is_given_hard_masks_that_are_now_and_then_wrong() -> None:
     video = clip(3, objects=2)
     samples = drawn(MatAnyoneTask(), video, 200)
     masks = torch.stack([sample["masks"] for sample in samples])
-    assert set(masks.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(masks, masks.bool().float())
     there = masks.flatten(2).amax(2) > 0
     assert there[:, 0].all()
     assert 30 < int((~there[:, 1]).sum()) < 75
@@ -179,6 +176,23 @@ def test_mattes_are_learnt_by_the_matting_loss_and_masks_by_core_supervision() -
     assert float(terms["alpha"]) == pytest.approx(expected / 2, rel=1e-5)
     right = {"alpha": batch["alpha"], "change": off["change"]}
     assert float(task.losses(right, batch, 0)["core"]) < 0.6 * float(terms["core"])
+
+
+@pytest.mark.parametrize("task", [StfamTask(), TrimapTask(), MatAnyoneTask()])
+def test_what_is_in_doubt_is_not_learnt_from(task: StfamTask | TrimapTask | MatAnyoneTask) -> None:
+    video = clip(3, objects=2 if task.network == "matanyone" else 1)
+    doubt = torch.ones(3, 1, H, W)
+    doubt[..., W // 2 :] = 0
+    batch = batched(*drawn(task, dataclasses.replace(video, confidence=doubt), 1))
+    name = "trimap" if task.network == "trimap" else "alpha"
+    shape = (1, 2, 3, H, W) if name == "trimap" else batch["alpha"].shape
+    predicted = torch.rand(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    task.losses({name: predicted, "change": torch.zeros(1, 2, 2, H // 16, W // 16)}, batch, 0)[
+        name
+    ].backward()  # type: ignore[no-untyped-call]
+    assert predicted.grad is not None
+    assert predicted.grad[..., : W // 2].any()
+    assert not predicted.grad[..., W // 2 :].any()
 
 
 def test_a_still_is_matted_and_has_no_change() -> None:

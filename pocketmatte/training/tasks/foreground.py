@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,12 +18,13 @@ from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, boundary_weight, dice_loss
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.foreground import Foreground
 from tiers.rows.foreground import ForegroundShape
 from tiers.spec import TierSpec
 
 _COARSE_WEIGHT = 0.5
+_CLUTTER = 0.2  # nothing tells the network which of several things is meant
 _HALF = 0.5
 
 
@@ -83,21 +85,24 @@ class ForegroundTask:
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return things of any kind and people."""
-        return made(stage, data, seed)
+        return made(stage, data, seed, clutter=_CLUTTER)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return ``frame`` and ``mask``, the matte of all subjects, of the first frame."""
-        return {"frame": video.frames[0], "mask": video.alpha[0]}
+        """Return the first ``frame``, ``mask``, all subjects' matte, and ``confidence`` in it."""
+        confidence = confidence_of(video)[0]
+        return {"frame": video.frames[0], "mask": video.alpha[0], "confidence": confidence}
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Return cross-entropy and dice of the mask, and cross-entropy of the coarse one."""
-        logits, true = predicted["mask"], batch["mask"]
+        logits, true, sure = predicted["mask"], batch["mask"], batch["confidence"]
         radius = max(min(true.shape[-2:]) // 20, 1)
-        small = functional.interpolate(true, predicted["coarse"].shape[-2:], mode="area")
+        coarse_hw = predicted["coarse"].shape[-2:]
+        small, surely = (functional.interpolate(x, coarse_hw, mode="area") for x in (true, sure))
+        coarse = bootstrapped_bce(predicted["coarse"], small, weight=surely)
         return {
-            "mask": bootstrapped_bce(logits, true, weight=boundary_weight(true, radius)),
-            "dice": dice_loss(logits.sigmoid(), true),
-            "coarse": _COARSE_WEIGHT * bootstrapped_bce(predicted["coarse"], small),
+            "mask": bootstrapped_bce(logits, true, weight=sure * boundary_weight(true, radius)),
+            "dice": dice_loss(torch.lerp(true, logits.sigmoid(), sure), true),
+            "coarse": _COARSE_WEIGHT * coarse,
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

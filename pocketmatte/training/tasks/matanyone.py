@@ -26,7 +26,7 @@ from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.matanyone_form import MatAnyoneForm
 from pocketmatte.training.tasks.stfam import SLOWER, Excerpts
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.matanyone_mobile import MobileMatAnyone
 from tiers.rows.matanyone import OBJECTS, MatAnyoneShape
 from tiers.spec import TierSpec
@@ -101,8 +101,9 @@ class MatAnyoneTask:
         return Excerpts(both, stage.length, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return what ``MatAnyoneForm`` takes, ``alpha (T, K, H, W)`` and ``soft ()``.
+        """Return what ``MatAnyoneForm`` takes, ``alpha (T, K, H, W)``, the truth, and ``soft ()``.
 
+        ``confidence (T, 1, H, W)`` is how far the truth is to be believed.
         ``soft`` is 0 where every alpha is exactly 0 or 1: of such a clip masks alone are known.
         What filmed or drawn mattes are of has some pixels in between.
         """
@@ -115,11 +116,18 @@ class MatAnyoneTask:
                 faulty = perturbed_mask(mask.numpy() > 0, random, _FAULTY_IOU)
                 mask.copy_(torch.from_numpy(faulty))
         soft = ((alpha > 0) & (alpha < 1)).any().float()
-        return {"frames": video.frames, "masks": masks, "alpha": alpha, "soft": soft}
+        return {
+            "frames": video.frames,
+            "masks": masks,
+            "alpha": alpha,
+            "confidence": confidence_of(video),
+            "soft": soft,
+        }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the terms of mattes, of hard masks where there are any, and of the change."""
-        raw, true = (each["alpha"].transpose(1, 2) for each in (predicted, batch))  # (N, K, T, ..)
+        surely = torch.lerp(batch["alpha"], predicted["alpha"], batch["confidence"])
+        raw, true = (each.transpose(1, 2) for each in (surely, batch["alpha"]))  # (N, K, T, H, W)
         present, soft = _present(batch), batch["soft"][:, None] > 0
         count = present.sum().clamp(min=1)
         known = (present & soft)[:, :, None, None, None]  # the others add 0 to every sum

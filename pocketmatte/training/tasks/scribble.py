@@ -20,7 +20,7 @@ from pocketmatte.training.simulated_strokes import simulated_strokes
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.scribble import Scribble
 from tiers.rows.scribble import ScribbleShape
 from tiers.spec import TierSpec
@@ -90,7 +90,10 @@ class ScribbleTask:
         return made(stage, data, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return what ``ScribbleForm`` takes, and ``mask``, the truth, of the first frame."""
+        """Return what ``ScribbleForm`` takes, ``mask``, the truth, and ``confidence`` in it.
+
+        All of the first frame.
+        """
         true = video.alpha[0, 0].numpy() >= _HALF
         # without a subject there is nothing to perturb; strokes then say what is none
         before = previous_mask(true, random) if true.any() else np.zeros_like(true)
@@ -100,16 +103,16 @@ class ScribbleTask:
             "mask": true,
         }  # fmt: skip
         held = {name: torch.from_numpy(plane)[None].float() for name, plane in planes.items()}
-        return {"frame": video.frames[0], **held}
+        return {"frame": video.frames[0], "confidence": confidence_of(video)[0], **held}
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:
         """Return bootstrapped cross-entropy and dice."""
         first, last = (int(1e6 * share) for share in _BOOTSTRAP)
         share = bootstrap_share(int(1e6 * progress), first, last)
-        logits, true = predicted["mask"], batch["mask"]
+        logits, true, sure = predicted["mask"], batch["mask"], batch["confidence"]
         return {
-            "mask": bootstrapped_bce(logits, true, share),
-            "dice": dice_loss(logits.sigmoid(), true),
+            "mask": bootstrapped_bce(logits, true, share, weight=sure),
+            "dice": dice_loss(torch.lerp(true, logits.sigmoid(), sure), true),
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

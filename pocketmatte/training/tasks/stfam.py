@@ -23,7 +23,7 @@ from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.trimap import badly_drawn, random_trimaps
 from pocketmatte.training.trimaps import as_channel
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from pocketmatte.training.windows import frame_numbers
 from tiers.blocks.global_mean import global_mean
 from tiers.blocks.temporal_fusion import TemporalFusion, channel_max
@@ -140,18 +140,24 @@ class StfamTask:
         return Excerpts(made(longer, data, seed), stage.length, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return ``frames``, ``trimaps`` and ``alpha``, the truth."""
+        """Return ``frames``, ``trimaps``, ``alpha``, the truth, and ``confidence`` in it."""
         trimaps = random_trimaps(video.alpha, random)
         if random.random() < _FAULTY_SHARE:
             trimaps = badly_drawn(trimaps, random)
-        return {"frames": video.frames, "trimaps": as_channel(trimaps), "alpha": video.alpha}
+        return {
+            "frames": video.frames,
+            "trimaps": as_channel(trimaps),
+            "alpha": video.alpha,
+            "confidence": confidence_of(video),
+        }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the terms of alpha over unknown pixels; the others add nothing to their sums."""
         unknown = batch["trimaps"] == _HALF
         share = unknown.float().mean().clamp(min=_LEAST_SHARE)
-        told = torch.where(unknown, batch["alpha"], batch["trimaps"]).transpose(0, 1)
-        return {"alpha": alpha_loss(predicted["alpha"].transpose(0, 1), told) / share}
+        told = torch.where(unknown, batch["alpha"], batch["trimaps"])
+        alpha = torch.lerp(told, predicted["alpha"], batch["confidence"])
+        return {"alpha": alpha_loss(alpha.transpose(0, 1), told.transpose(0, 1)) / share}
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
         """Return the mean absolute difference of the alphas, over pixels that differ at all.
@@ -190,5 +196,8 @@ class Excerpts:
         gap = int(random.integers(1, SLOWER, endpoint=True))
         taken = frame_numbers(random, len(clip.frames), self._length, gap)
         return Video(
-            frames=clip.frames[taken], alphas=clip.alphas[taken], foreground=clip.foreground[taken]
+            frames=clip.frames[taken],
+            alphas=clip.alphas[taken],
+            foreground=clip.foreground[taken],
+            confidence=None if clip.confidence is None else clip.confidence[taken],
         )

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pocketmatte.training.made import made
 from pocketmatte.training.stages import Stage
@@ -27,7 +28,7 @@ from pocketmatte.training.trimaps import (
     trimap_of,
 )
 from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.trimap import TrimapPropagation
 from tiers.rows.trimap import CLASSES, TrimapShape
 from tiers.spec import TierSpec
@@ -36,11 +37,12 @@ REFERENCES = 2  # of a sample, its first and its last frame
 _SECOND_SHARE = 0.3  # of the samples, whose last frame is annotated too
 _FAULTY_SHARE = 0.3  # of the samples, whose references are drawn badly
 _CLASS_WEIGHTS = (1.0, 2.0, 1.0)  # the unknown band is narrow
+_CERTAIN = 20.0  # of a logit, instead of one of a pixel that is in doubt
 _LARGEST_GAP = max(gap_at(tenth / 10) for tenth in range(11))
 
 # Of a picture's height: OTVM widens by up to 25 pixels on crops of 320.
 _WIDEST = 25 / 320
-_REDRAWN = 6 / 320
+_REDRAWN = 10 / 320
 
 
 class TrimapForm(nn.Module):
@@ -127,8 +129,9 @@ class TrimapTask:
         return made(stage, data, seed)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:
-        """Return what ``TrimapForm`` takes, and ``truth (T - 1, 1, H, W)``, the targets' classes.
+        """Return what ``TrimapForm`` takes, and of the targets ``truth (T - 1, 1, H, W)``, classes.
 
+        ``confidence`` is how far they are to be believed, of the same shape.
         The gaps grow as published, as shares of the largest that the video has room for.
         """
         room = (len(video.frames) - 1) // (FRAMES - 1)
@@ -143,11 +146,16 @@ class TrimapTask:
             "given": as_channel(given),
             "valid": torch.tensor((1.0, float(random.random() < _SECOND_SHARE))),
             "truth": truth[1:],
+            "confidence": confidence_of(video)[numbers[1:]],
         }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the cross-entropy of the three classes."""
-        logits, truth = predicted["trimap"].flatten(0, 1), batch["truth"].flatten(0, 1)
+        truth = batch["truth"].flatten(0, 1)
+        right = _CERTAIN * functional.one_hot(truth[:, 0], CLASSES).movedim(3, 1)
+        logits = torch.lerp(
+            right, predicted["trimap"].flatten(0, 1), batch["confidence"].flatten(0, 1)
+        )
         return {"trimap": trimap_loss(logits, truth, _CLASS_WEIGHTS)}
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
