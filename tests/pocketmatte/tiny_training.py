@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -29,6 +30,10 @@ FIRST = Stage(
 SECOND = dataclasses.replace(FIRST, name="second", steps=2, size_hw=(48, 64))
 STEPS = FIRST.steps + SECOND.steps
 
+WORDS = (
+    "--widest", "t04", "--workers", "0", "--threads", "1", "--save-every", "2", "--device", "cpu",
+)  # fmt: skip
+
 Setter = Callable[[object, str, Any], None]
 
 
@@ -38,6 +43,11 @@ def shrink(set_to: Setter = setattr) -> None:
     set_to(run, "_VALIDATION_BATCHES", 1)
     set_to(finishing, "_BATCHES", 1)
     set_to(finishing, "_BATCH", 1)
+
+
+def train(cli: Callable[..., Any], folder: Path, *words: object) -> Any:
+    """Train ``fusion`` by the command line of a test."""
+    return cli("train", "fusion", *WORDS, "--out", folder, *words)
 
 
 def frozen(norm: _BatchNorm, x: Tensor) -> Tensor:

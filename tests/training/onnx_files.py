@@ -1,4 +1,4 @@
-"""Tiny ONNX networks that find what is bright."""
+"""Tiny ONNX networks that find what is bright, and a picture in which something is."""
 
 from pathlib import Path
 
@@ -6,7 +6,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pocketmatte.pictures import UInt8Array
+
 GAIN = 20.0
+HW = (24, 32)
+
+
+def picture(seed: int = 0, hw: tuple[int, int] = HW) -> UInt8Array:
+    """Noise with a bright square at its upper left."""
+    noise = np.random.default_rng(seed).integers(0, 90, (*hw, 3), dtype=np.uint8)
+    noise[4:16, 3:15] += 160
+    return noise
 
 
 def bright(
