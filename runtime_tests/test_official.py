@@ -1,20 +1,18 @@
 """What the official implementations compute, from their own weights' layouts."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from pocketmatte.clips import open_clip
-from pocketmatte.evaluate import evaluate_torch
+from pocketmatte.evaluate import evaluate, prepare
+from pocketmatte.protocols.opening import torch_tier
 from runtime_tests.golden import LIMIT, Case, GoldenOptions, differences, filled, golden_file
 from runtime_tests.official import foreground, fusion, matanyone, propagation, rvm, scribble
 from tiers.checkpoint import read_pytorch, write_safetensors
-from tiers.ladder import tier
-from tiers.networks.rvm import Rvm
 from tiers.official import recognise
-from tiers.weights import load, network_of
 
 CASES: dict[str, Case] = {
     case.name: case
@@ -94,10 +92,10 @@ def test_a_released_checkpoint_mattes(shared_dir: Path, tmp_path: Path) -> None:
     assert (layout.name, layout.tier) == ("mobilenetv3", "t08")
     path = tmp_path / "imported.safetensors"
     write_safetensors(path, tensors, {"network": "rvm", "licence": layout.licence})
-    spec = tier("rvm", layout.tier)
-    network = network_of(spec, load(path, "rvm"))
-    assert isinstance(network, Rvm)
-    result = evaluate_torch(network, spec, open_clip(folder, 10))
-    assert result.frames == 10
-    assert result.metrics.mad < 4  # x1e-3; an alpha that is the same everywhere gives far more
-    assert result.constant_mad > 10 * result.metrics.mad
+    clips = prepare("rvm", [folder], 10)
+    result = evaluate("rvm", layout.tier, clips, partial(torch_tier, weights=path, threads=2))
+    (measured,) = result.results
+    assert measured.frames == 10
+    values = measured.values
+    assert values["mad"] < 4  # x1e-3; an alpha that is the same everywhere gives far more
+    assert values["constant_mad"] > 10 * values["mad"]

@@ -1,12 +1,13 @@
 """The checkpoint that comes with the package: whole, of every tier it claims, and of some use."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from pocketmatte.clips import open_clip
-from pocketmatte.evaluate import evaluate_torch
+from pocketmatte.evaluate import evaluate, prepare
+from pocketmatte.protocols.opening import torch_tier
 from pocketmatte.training.compositions import ClipComposer
 from tiers.ladder import ladder, tier
 from tiers.networks.rvm import Rvm
@@ -56,7 +57,6 @@ def test_unseen_drawn_figures_are_told_from_what_is_behind(name: str) -> None:
 
 
 def test_alpha_of_a_dancer_is_at_most_half_as_wrong_as_the_best_constant(shared_dir: Path) -> None:
-    spec = tier("rvm", "t06")
-    clip = open_clip(shared_dir / "data" / "clips" / "alpha_dancer_full_static", 12)
-    result = evaluate_torch(shipped(spec), spec, clip)
-    assert result.metrics.mad <= result.constant_mad / 2
+    clips = prepare("rvm", [shared_dir / "data" / "clips" / "alpha_dancer_full_static"], 12)
+    values = evaluate("rvm", "t06", clips, partial(torch_tier, weights=None, threads=2)).mean
+    assert values["mad"] <= values["constant_mad"] / 2

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pocketmatte.training.batches import Share
+    from pocketmatte.training.distillation import Teacher
     from pocketmatte.training.run import Options, Progress, Run
     from pocketmatte.training.stages import Stage
 
 _PRECISIONS = ("auto", "fp32", "bf16")
+_OWN_LICENCE = "Apache-2.0"  # of weights that saw nothing but what this package draws
+_UNKNOWN_LICENCE = "unknown"  # of weights that saw what somebody else may own
 
 NetworkArgument = Annotated[str, typer.Argument(help="Name of a network: see pocketmatte tiers.")]
 DataOption = Annotated[
@@ -54,6 +57,13 @@ def train(
     widest: Annotated[
         str | None, typer.Option(help="Widest row to train; the whole ladder without it.")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="ROW=FILE: every row also learns from what this one predicts, instead of the "
+            "narrower ones from the widest."
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Stop after so long; the same command goes on later.")
     ] = None,
@@ -64,6 +74,13 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write curves for TensorBoard into the folder.")
     ] = False,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            help="What the checkpoint says of its licence. Without it: the teacher's; unknown with "
+            "--data; Apache-2.0 where all was self-made."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train one elastic checkpoint, from which the tiers of a network are sliced.
@@ -81,6 +98,8 @@ def train(
         pocketmatte train rvm --out build/train/rvm
 
         pocketmatte train rvm --out build/train/rvm --minutes 9
+
+        pocketmatte train rvm --out build/train/taught --teacher t08=rvm_mobilenetv3.safetensors
     """
     for option, value in (
         ("--threads", threads), ("--save-every", save_every), ("--judge-every", judge_every)
@@ -98,6 +117,7 @@ def train(
 
     from pocketmatte.folders import make_folder
     from pocketmatte.training.devices import device_of, together
+    from pocketmatte.training.distillation import teacher_of
     from pocketmatte.training.run import Options, Run
     from pocketmatte.training.tasks import task_of
 
@@ -107,6 +127,7 @@ def train(
         raise UsageError(msg)
     torch.set_num_threads(threads)
     chosen_device = device_of(device)
+    taught_by = None if teacher is None else teacher_of(task, teacher)
     make_folder(out)
     with together(chosen_device) as share:
         _require_shares(task.recipes[recipe], share)
@@ -116,8 +137,10 @@ def train(
             compiled=compiled, share=share, save_every=save_every, judge_every=judge_every,
             widest=widest, minutes=minutes,
         )  # fmt: skip
-        run = Run(task, out, options)
-        done = _trained(run, options, tensorboard=tensorboard)
+        run = Run(task, out, options, taught_by)
+        if licence is None:
+            licence = _licence(options, taught_by)
+        done = _trained(run, options, licence, tensorboard=tensorboard)
     if share.rank == 0:
         finish(done, as_json=as_json)
 
@@ -155,7 +178,8 @@ def recalibrate(
         task, elastic, task.recipes["small"][-1], data=data, seed=seed,
         on_row=lambda name: note(f"measured {name}"),
     )  # fmt: skip
-    write_checkpoint(task, elastic, out, load(weights, network).origin)
+    held = load(weights, network)
+    write_checkpoint(task, elastic, out, origin=held.origin, licence=held.licence)
     finish(Done(result={"checkpoint": out, "rows": list(elastic.specs)}), as_json=as_json)
     note(f"wrote {relative(out)}")
 
@@ -170,7 +194,14 @@ def _require_shares(stages: "Iterable[Stage]", share: "Share") -> None:
             raise UsageError(msg) from error
 
 
-def _trained(run: "Run", options: "Options", *, tensorboard: bool) -> Done:
+def _licence(options: "Options", teacher: "Teacher | None") -> str:
+    """Return what can be said of weights by what they learnt from."""
+    if teacher is not None:
+        return teacher.licence
+    return _OWN_LICENCE if options.data is None else _UNKNOWN_LICENCE
+
+
+def _trained(run: "Run", options: "Options", licence: str, *, tensorboard: bool) -> Done:
     from pocketmatte.training.finishing import recalibrate as measure
     from pocketmatte.training.finishing import write_checkpoint
 
@@ -187,8 +218,8 @@ def _trained(run: "Run", options: "Options", *, tensorboard: bool) -> Done:
         on_row=lambda name: note(f"measured {name}"),
     )  # fmt: skip
     path = run.folder / f"{run.task.network}.safetensors"
-    origin = f"trained by pocketmatte train {run.task.network}; see its card in docs/models"
-    write_checkpoint(run.task, run.elastic, path, origin)
+    origin = f"trained by pocketmatte train {run.task.network} --recipe {options.recipe}"
+    write_checkpoint(run.task, run.elastic, path, origin=origin, licence=licence)
     note(f"wrote {relative(path)}")
     return Done(result={**result, "checkpoint": path})
 

@@ -110,9 +110,9 @@ def rollout(spec: TierSpec, run: Run, scene: Scene) -> Iterator[Tensors]:
     Every ``_SPAN`` frames a correction is made, one frame before the moment and on the same
     picture; the reference frame is the one before the next correction, so that every moment is
     fused. The new mask is the true one; the previous one lies a little to its right. Keys come
-    from no network here: see ``_ColourKeys``.
+    from no network here: see ``ColourKeys``.
     """
-    keys = _ColourKeys(spec)
+    keys = ColourKeys(spec)
     fuser = Fuser(spec, run)
     for index, moment in enumerate(scene):
         start = index - index % _SPAN
@@ -124,7 +124,7 @@ def rollout(spec: TierSpec, run: Run, scene: Scene) -> Iterator[Tensors]:
         yield {"mask": mask}
 
 
-class _ColourKeys:
+class ColourKeys:
     """Keys that are close where colours are: random Fourier features of the mean colour.
 
     ``scale * cos(W colour + b)`` with normal ``W`` and uniform ``b``: the product of two keys is

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pocketmatte.matting.fusion import Fuser, _ColourKeys
+from pocketmatte.matting.fusion import ColourKeys, Fuser
 from pocketmatte.protocols.alpha import mean
 from pocketmatte.protocols.data import LabelledClip, open_labelled
 from pocketmatte.protocols.protocol import Column, EvaluationProtocol, Measure, Opener, Result
@@ -50,7 +50,7 @@ PROTOCOL = EvaluationProtocol(
 
 def _measure(clip: LabelledClip, opener: Opener) -> Result:
     tier = opener(clip.clip.size_hw)
-    keys = _ColourKeys(tier.spec)
+    keys = ColourKeys(tier.spec)
     fuser = Fuser(tier.spec, tier.run)
     random = np.random.default_rng(0)
     values: dict[str, list[float]] = {name: [] for name in _NAMES}

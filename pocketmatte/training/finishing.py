@@ -55,8 +55,17 @@ def at_own_size(stage: Stage, spec: TierSpec) -> Stage:
     )
 
 
-def write_checkpoint(task: Task, elastic: Elastic, path: Path, origin: str) -> None:
+def write_checkpoint(
+    task: Task, elastic: Elastic, path: Path, *, origin: str, licence: str
+) -> None:
     """Write an elastic checkpoint.
+
+    Args:
+        task: The network's.
+        elastic: Its weights.
+        path: The file; an older one is replaced.
+        origin: One phrase for people and manifests.
+        licence: What manifests say of the weights.
 
     Raises:
         CheckpointError: If a value is not finite: the training went wrong.
@@ -72,7 +81,7 @@ def write_checkpoint(task: Task, elastic: Elastic, path: Path, origin: str) -> N
         "format": ELASTIC_FORMAT,
         "network": task.network,
         "origin": origin,
-        "licence": "Apache-2.0",
+        "licence": licence,
     }
     write_safetensors(path, state, metadata)
 

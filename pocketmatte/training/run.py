@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pocketmatte.training.batches import Share, fixed_batches, moved, training_batches
 from pocketmatte.training.devices import anywhere
+from pocketmatte.training.distillation import Teacher
 from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.interruption import interrupt_noted
 from pocketmatte.training.run_file import read_run, write_run
@@ -92,14 +93,14 @@ class Run:
         task: The network's.
         folder: Where ``last.pt`` and ``best.pt`` lie; a run that is there goes on.
         options: How it is made.
-        teacher: Predicts what narrower rows are drawn to, instead of the widest one.
+        teacher: Predicts what every row is drawn to, instead of the widest one's predictions.
 
     Raises:
         CheckpointError: If what lies in the folder is damaged, or of another network or recipe.
     """
 
     def __init__(
-        self, task: Task, folder: Path, options: Options, teacher: nn.Module | None = None
+        self, task: Task, folder: Path, options: Options, teacher: Teacher | None = None
     ) -> None:
         self.task, self.folder, self.options = task, folder, options
         self.stages = task.recipes[options.recipe]
@@ -112,6 +113,7 @@ class Run:
             "recipe": options.recipe,
             "seed": options.seed,
             "widest": self.elastic.widest,
+            "teacher": None if teacher is None else teacher.sha256,
         }
         saved = read_run(folder / "last.pt", self._made_of)
         if saved is not None:
@@ -120,8 +122,9 @@ class Run:
             except (KeyError, RuntimeError) as error:
                 msg = f"{folder / 'last.pt'} was made with another ladder; begin anew elsewhere"
                 raise CheckpointError(msg) from error
-        self.elastic.to(options.device)
-        self._teacher = teacher.eval().to(options.device) if teacher is not None else None
+        # depthwise convolutions go backward twice as fast so on a processor
+        self.elastic.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._teacher = None if teacher is None else teacher.to(options.device)
         named = [parameter for _, parameter in self.elastic.trainable()]
         self._optimiser = torch.optim.AdamW(named, lr=1e-3, weight_decay=1e-4)
         if saved is not None:

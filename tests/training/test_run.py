@@ -23,8 +23,8 @@ from tiers.networks.rvm import Rvm
 from tiers.weights import load, network_of
 
 FIRST = Stage(
-    name="first", steps=3, size_hw=(32, 48), ratio=1.0, length=2, batch=2, learning_rate=(1e-3, 1e-3),
-    distillation=0.5,
+    name="first", steps=3, size_hw=(32, 48), ratio=1.0, length=2, batch=2,
+    learning_rate=(1e-3, 1e-3), distillation=0.5,
 )  # fmt: skip
 SECOND = dataclasses.replace(FIRST, name="second", steps=2, size_hw=(64, 96), ratio=0.5)
 
@@ -121,7 +121,7 @@ def test_the_checkpoint_is_what_every_row_was_trained_to(
     whole: tuple[Run, list[Progress]], tmp_path: Path
 ) -> None:
     run, path = whole[0], tmp_path / "rvm.safetensors"
-    write_checkpoint(run.task, run.elastic, path, "a test")
+    write_checkpoint(run.task, run.elastic, path, origin="a test", licence="MIT")
     weights = load(path, "rvm")
     run.elastic.eval()
     frame = torch.rand(1, 1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -143,7 +143,9 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
         full = elastic.forms[elastic.full]
         full.get_parameter("network.project_mat.conv.bias")[0] = torch.nan
     with pytest.raises(CheckpointError, match=r"project_mat.conv.bias is not finite after train"):
-        write_checkpoint(Tiny(), elastic, tmp_path / "rvm.safetensors", "a test")
+        write_checkpoint(
+            Tiny(), elastic, tmp_path / "rvm.safetensors", origin="a test", licence="MIT"
+        )
     assert not list(tmp_path.iterdir())
 
 

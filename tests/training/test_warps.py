@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.interpolate import RBFInterpolator  # type: ignore[import-untyped]
+from scipy.interpolate import RBFInterpolator
 
 from pocketmatte.training.motion import KNOTS, Track, rotation, scaling, translation
 from pocketmatte.training.warps import Bend, random_bend, reach, sampled, thin_plate_basis

@@ -61,7 +61,7 @@ class ForegroundTask:
                     learning_rate=(2e-3, 5e-4), distillation=1.0,
                 ),
                 Stage(
-                    name="fine", steps=500, size_hw=(256, 256), length=1, batch=6,
+                    name="fine", steps=300, size_hw=(256, 256), length=1, batch=6,
                     learning_rate=(7e-4, 2e-5), distillation=1.0,
                 ),
             ),

@@ -52,7 +52,7 @@ class MatAnyoneTask:
                     learning_rate=(1.5e-3, 5e-4), distillation=0.25,
                 ),
                 Stage(
-                    name="long", steps=500, size_hw=(144, 256), length=4, batch=2,
+                    name="long", steps=300, size_hw=(144, 256), length=4, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),

@@ -111,7 +111,7 @@ class StfamTask:
                     learning_rate=(1.5e-3, 5e-4), distillation=1.0,
                 ),
                 Stage(
-                    name="fine", steps=500, size_hw=(160, 288), length=3, batch=2,
+                    name="fine", steps=300, size_hw=(160, 288), length=3, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=1.0,
                 ),
             ),

@@ -97,7 +97,7 @@ class TrimapTask:
                     learning_rate=(1.5e-3, 5e-4), distillation=0.5,
                 ),
                 Stage(
-                    name="fine", steps=500, size_hw=(176, 320), length=7, batch=2,
+                    name="fine", steps=300, size_hw=(176, 320), length=7, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),
