@@ -12,7 +12,7 @@ from pocketmatte.training.compositions import ClipComposer
 from tiers.ladder import ladder, tier
 from tiers.networks.rvm import Rvm
 from tiers.spec import TierSpec
-from tiers.weights import default, load, network_of, shipped_path
+from tiers.weights import SHIPPED, default, load, network_of, shipped_path, shipped_rows
 
 REACHED = [spec.name for spec in ladder("rvm").values() if spec.weights_of is not None]
 
@@ -27,7 +27,12 @@ def test_the_checkpoint_names_its_origin_and_licence() -> None:
     weights = load(shipped_path("rvm"), "rvm")
     assert weights.licence == "Apache-2.0"
     assert "train_rvm" in weights.origin
-    assert shipped_path("rvm").with_suffix(".md").is_file()
+
+
+@pytest.mark.parametrize("network", SHIPPED)
+def test_every_checkpoint_is_whole_and_has_a_card(network: str, root: Path) -> None:
+    assert shipped_rows(network)
+    assert (root / "docs" / "models" / f"{network}.md").is_file()
 
 
 def test_it_reaches_eleven_tiers() -> None:

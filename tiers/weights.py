@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,11 @@ from tiers.spec import TierSpec
 
 ELASTIC_FORMAT = "pocketmatte.elastic/1"
 PLAIN_FORMAT = "pocketmatte.plain/1"
+
+# What comes with the package: see ``Weights.sha256``; their cards are in docs/models.
+SHIPPED: Mapping[str, str] = MappingProxyType(
+    {"rvm": "fc91318c521e46675a3f1f68588bc1d32d7ed586af4dd4196060e7d117b20370"}
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,21 +97,41 @@ def untrained(spec: TierSpec) -> Weights:
 
 
 def shipped(spec: TierSpec) -> Weights | None:
-    """Return the shipped weights where they reach ``spec``, else ``None``."""
-    path = shipped_path(spec.network)
-    if spec.weights_of is None or not path.is_file():
+    """Return the shipped weights where they reach ``spec``, else ``None``.
+
+    Raises:
+        CheckpointError: If the shipped file is missing, damaged or was exchanged.
+    """
+    if spec.weights_of is None:
         return None
-    weights = load(path, spec.network)
-    return weights if spec.weights_of in rows_of(weights) else None
+    weights = _shipped_weights(spec.network)
+    return weights if weights is not None and spec.weights_of in rows_of(weights) else None
 
 
 def shipped_rows(network: str) -> tuple[str, ...]:
-    """Return the names of the rows that shipped weights reach, in the ladder's order."""
-    path = shipped_path(network)
-    if not path.is_file():
-        return ()
-    trained = rows_of(load(path, network))
+    """Return the names of the rows that shipped weights reach, in the ladder's order.
+
+    Raises:
+        CheckpointError: If the shipped file is missing, damaged or was exchanged.
+    """
+    weights = _shipped_weights(network)
+    trained = frozenset[str]() if weights is None else rows_of(weights)
     return tuple(spec.name for spec in ladder(network).values() if spec.weights_of in trained)
+
+
+def _shipped_weights(network: str) -> Weights | None:
+    expected = SHIPPED.get(network)
+    if expected is None:
+        return None
+    path = shipped_path(network)
+    weights = load(path, network)
+    if weights.sha256 != expected:
+        msg = (
+            f"{path} is not what this version ships: its sha256 is {weights.sha256[:12]}..., not "
+            f"{expected[:12]}...; install again, or give the file as --weights"
+        )
+        raise CheckpointError(msg)
+    return weights
 
 
 def rows_of(weights: Weights) -> frozenset[str]:

@@ -214,7 +214,9 @@ def test_shipped_weights_are_taken_where_they_reach(
 ) -> None:
     path = tmp_path / "rvm.safetensors"
     monkeypatch.setattr(tiers.weights, "shipped_path", lambda _: path)
+    monkeypatch.setattr(tiers.weights, "SHIPPED", {})
     assert default(tier("rvm", "t01")).origin.startswith("untrained")
+    monkeypatch.setattr(tiers.weights, "SHIPPED", {"rvm": digest(elastic.tensors)})
     write_safetensors(path, elastic.tensors, elastic.metadata)
     assert default(tier("rvm", "t01")).origin == "made by hand"
     assert default(tier("rvm", "t12")).origin.startswith("untrained")
@@ -237,8 +239,21 @@ def test_a_checkpoint_that_was_trained_in_part_is_shipped_for_the_rows_it_reache
     path = tmp_path / "foreground.safetensors"
     write_safetensors(path, tensors, {"format": ELASTIC_FORMAT, "network": "foreground"})
     monkeypatch.setattr(tiers.weights, "shipped_path", lambda _: path)
+    monkeypatch.setattr(tiers.weights, "SHIPPED", {"foreground": digest(tensors)})
     assert shipped_rows("foreground") == ("t01", "t02")
     assert shipped(tier("foreground", "t02")) is not None
     assert shipped(tier("foreground", "t03")) is None
     assert shipped(tier("foreground", "t12")) is None
     assert "untrained" in default(tier("foreground", "t03")).origin
+
+
+def test_shipped_weights_that_were_exchanged_or_lost_are_refused(
+    elastic: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rvm.safetensors"
+    monkeypatch.setattr(tiers.weights, "shipped_path", lambda _: path)
+    with pytest.raises(CheckpointError, match=r"rvm\.safetensors"):
+        default(tier("rvm", "t01"))
+    write_safetensors(path, elastic.tensors, elastic.metadata)
+    with pytest.raises(CheckpointError, match="is not what this version ships"):
+        default(tier("rvm", "t01"))

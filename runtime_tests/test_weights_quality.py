@@ -1,0 +1,94 @@
+"""What judges weights: a target that is missed is told, and so is a row that falls behind."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.manifest import Weights
+from pocketmatte.evaluate import TierResult
+from pocketmatte.protocols.protocol import Result
+from runtime_tests.weights_quality import AIMS, Aim, judged, main
+from tiers.checkpoint import write_safetensors
+from tiers.ladder import tier
+from tiers.weights import untrained
+
+WEIGHTS = Weights(
+    network="rvm", path="weights.safetensors", origin="a test", licence="MIT", digest="0" * 64
+)
+ERROR = Aim(
+    folders=(), metric="mad", less_is_better=True, baseline="constant_mad", factor=0.5
+)  # fmt: skip
+SCORE = Aim(folders=(), metric="jf", less_is_better=False, baseline="first", margin=0.15)
+
+
+def row(name: str, value: float, *, aim: Aim = ERROR, baseline: float = 100.0) -> TierResult:
+    assert aim.baseline is not None
+    result = Result(
+        clip="one", frames=1, size_hw=None, metrics={aim.metric: value},
+        baselines={aim.baseline: baseline},
+    )  # fmt: skip
+    return TierResult(tier=name, weights=WEIGHTS, results=(result,))
+
+
+def test_an_error_is_held_to_a_share_of_its_baseline() -> None:
+    assert judged(ERROR, [row("t01", 50.0)]) == ["good"]
+    assert judged(ERROR, [row("t01", 50.1)]) == ["misses 50"]
+
+
+def test_a_score_is_held_to_a_margin_above_its_baseline() -> None:
+    assert judged(SCORE, [row("t01", 0.65, aim=SCORE, baseline=0.5)]) == ["good"]
+    assert judged(SCORE, [row("t01", 0.64, aim=SCORE, baseline=0.5)]) == ["misses 0.65"]
+
+
+def test_a_score_without_a_baseline_is_held_to_a_bound() -> None:
+    aim = dataclasses.replace(SCORE, baseline=None, margin=0.75)
+    assert aim.kept({"jf": 0.75})
+    assert not aim.kept({"jf": 0.74})
+
+
+def test_a_row_that_is_worse_than_the_one_below_falls_behind() -> None:
+    rows = [row("t01", 40.0), row("t02", 40.7), row("t03", 30.0), row("t04", 31.0)]
+    assert judged(ERROR, rows) == ["good", "good", "good", "falls behind t03"]
+    scores = [row(name, value, aim=SCORE, baseline=0.5) for name, value in (("a", 0.9), ("b", 0.8))]
+    assert judged(SCORE, scores) == ["good", "falls behind a"]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for part in ("image", "mask"):
+        (tmp_path / "images" / "one" / part).mkdir(parents=True)
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[16:48, 24:72] = 255
+    Image.fromarray(picture).save(tmp_path / "images" / "one" / "image" / "a.png")
+    Image.fromarray(picture[..., 0]).save(tmp_path / "images" / "one" / "mask" / "a.png")
+    return tmp_path
+
+
+def test_weights_that_see_nothing_miss_their_target(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = untrained(tier("foreground", "t01"))
+    path = data / "nothing.safetensors"
+    metadata = {**weights.metadata, "origin": "never trained"}
+    write_safetensors(path, weights.tensors, metadata)
+    words = ["foreground", "--data", str(data), "--weights", str(path), "--tier", "t01", "--json"]
+    assert main(words) == 1
+    (told,) = json.loads(capsys.readouterr().out)["rows"]
+    assert told["verdict"].startswith("misses")
+    assert told["mean"]["constant_mad"] > 0
+
+
+def test_a_folder_without_the_data_is_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["foreground", "--data", str(tmp_path), "--tier", "t01"]
+    assert main(words) == 2
+    assert "has none of images/*" in capsys.readouterr().err
+
+
+def test_every_network_has_an_aim() -> None:
+    assert len(AIMS) == 8
