@@ -77,8 +77,8 @@ def train(
     licence: Annotated[
         str | None,
         typer.Option(
-            help="What the checkpoint says of its licence. Without it: the teacher's; unknown with "
-            "--data; Apache-2.0 where all was self-made."
+            help="What the checkpoint says of its licence. Without it: unknown with --data, "
+            "else the teacher's; Apache-2.0 where all was self-made."
         ),
     ] = None,
     as_json: JsonFlag = False,
@@ -196,9 +196,9 @@ def _require_shares(stages: "Iterable[Stage]", share: "Share") -> None:
 
 def _licence(options: "Options", teacher: "Teacher | None") -> str:
     """Return what can be said of weights by what they learnt from."""
-    if teacher is not None:
-        return teacher.licence
-    return _OWN_LICENCE if options.data is None else _UNKNOWN_LICENCE
+    if options.data is not None:
+        return _UNKNOWN_LICENCE
+    return _OWN_LICENCE if teacher is None else teacher.licence
 
 
 def _trained(run: "Run", options: "Options", licence: str, *, tensorboard: bool) -> Done:

@@ -13,6 +13,7 @@ from pocketmatte.training.task import Task, Tensors
 from pocketmatte.training.video import VideoSource
 from tiers.errors import PocketMatteError
 
+_OWN_CHANCE = 2
 _VALIDATION = 1  # what sets the seed of what the network is judged on apart from the rest
 
 
@@ -70,7 +71,8 @@ class Samples(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, place: int) -> dict[str, Tensor]:
         number = self._numbers[place]
-        random = np.random.default_rng((self._seed, number))
+        # apart from what the source draws: which kind of video it is must not tell what is asked
+        random = np.random.default_rng((self._seed, number, _OWN_CHANCE))
         sample = self._task.sample(self._source.video(number), random, self._progress[place])
         return dict(sample)
 

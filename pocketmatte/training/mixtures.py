@@ -6,6 +6,8 @@ import numpy as np
 
 from pocketmatte.training.video import Video, VideoSource
 
+_OWN_CHANCE = 3  # which source it is has nothing to do with what the source draws
+
 
 class Mixture:
     """Draws each video from one of several sources, by share; a `VideoSource`.
@@ -33,7 +35,7 @@ class Mixture:
 
     def chosen(self, index: int) -> int:
         """The number of the source that video ``index`` comes from."""
-        random = np.random.default_rng((self._seed, index))
+        random = np.random.default_rng((self._seed, index, _OWN_CHANCE))
         return int(random.choice(len(self._odds), p=self._odds))
 
     def video(self, index: int) -> Video:

@@ -114,11 +114,15 @@ class Run:
             "seed": options.seed,
             "widest": self.elastic.widest,
             "teacher": None if teacher is None else teacher.sha256,
+            "data": "self-made" if options.data is None else "the user's own",
         }
         saved = read_run(folder / "last.pt", self._made_of)
         if saved is not None:
             try:
                 self.elastic.load_state_dict(saved["elastic"])
+                self.step, self.best, moments = (
+                    saved[key] for key in ("step", "best", "optimiser")
+                )
             except (KeyError, RuntimeError) as error:
                 msg = f"{folder / 'last.pt'} was made with another ladder; begin anew elsewhere"
                 raise CheckpointError(msg) from error
@@ -128,8 +132,7 @@ class Run:
         named = [parameter for _, parameter in self.elastic.trainable()]
         self._optimiser = torch.optim.AdamW(named, lr=1e-3, weight_decay=1e-4)
         if saved is not None:
-            self._optimiser.load_state_dict(saved["optimiser"])
-            self.step, self.best = saved["step"], saved["best"]
+            self._optimiser.load_state_dict(moments)
         self._model: Callable[..., dict[str, Tensor]] = self._wrapped()
 
     @property

@@ -4,6 +4,8 @@ Oh et al. (STM, ICCV 2019) train on three frames of a video with random gaps tha
 training; Cheng, Tai, Tang (MiVOS, CVPR 2021) bring the gaps down again for the last tenth.
 """
 
+import math
+
 import numpy as np
 
 FRAMES = 3  # of a sample
@@ -25,6 +27,28 @@ def gap_at(progress: float) -> int:
         msg = f"progress is {progress}; it must lie in 0..1"
         raise ValueError(msg)
     return max((start, gap) for start, gap in _GAPS if start <= progress)[1]
+
+
+_LARGEST_GAP = max(gap for _, gap in _GAPS)
+
+
+def triplet(length: int, progress: float, random: np.random.Generator) -> tuple[int, ...]:
+    """Draw the frames of a made-up video that a sample is of.
+
+    A made-up video has all that happens in it, however few its frames are: gaps grow as published,
+    as shares of the largest that the video has room for.
+
+    Args:
+        length: Frames of the video, at least ``FRAMES``.
+        progress: Share of the training that is done, in 0..1.
+        random: Source of chance.
+
+    Returns:
+        ``FRAMES`` different numbers, rising or falling.
+    """
+    room = (length - 1) // (FRAMES - 1)
+    gap = math.ceil(room * gap_at(progress) / _LARGEST_GAP)
+    return frame_numbers(length, gap, random)
 
 
 def frame_numbers(

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -55,3 +56,11 @@ def test_shares_without_sense_are_refused(shares: list[float]) -> None:
 def test_no_sources_are_refused() -> None:
     with pytest.raises(ValueError, match="0 sources"):
         Mixture([], [], seed=0)
+
+
+def test_what_a_source_draws_does_not_tell_which_source_it_is() -> None:
+    mixture = Mixture([Grey(0.0), Grey(0.0)], [1, 1], seed=0)
+    draws = {0: list[float](), 1: list[float]()}
+    for index in range(400):
+        draws[mixture.chosen(index)].append(float(np.random.default_rng((0, index)).random()))
+    assert all(abs(float(np.mean(each)) - 0.5) < 0.1 for each in draws.values())

@@ -82,6 +82,13 @@ def test_a_run_that_is_stopped_after_each_step_ends_at_the_same_weights(
     assert same(run, whole[0])
 
 
+def test_a_run_does_not_go_on_with_other_data(
+    whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="is a run of data 'self-made', not \"the user's own"):
+        Run(Tiny(), whole[0].folder, dataclasses.replace(OPTIONS, data=tmp_path))
+
+
 def test_another_seed_gives_other_weights(
     whole: tuple[Run, list[Progress]], tmp_path: Path
 ) -> None:

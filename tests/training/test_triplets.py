@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
+from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at, triplet
 
 
 def test_gaps_grow_and_shrink_as_published() -> None:
@@ -71,3 +71,19 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         frame_numbers(9, 0, random)
     with pytest.raises(ValueError, match="gap is 5 and count 1"):
         frame_numbers(9, 5, random, count=1)
+
+
+def test_triplets_of_a_made_up_video_spread_over_it_as_the_training_goes_on() -> None:
+    def spans(progress: float) -> list[int]:
+        random = np.random.default_rng(0)
+        drawn = [triplet(25, progress, random) for _ in range(300)]
+        assert all(len(set(each)) == FRAMES for each in drawn)
+        return [max(each) - min(each) for each in drawn]
+
+    assert max(spans(0.0)) == 6  # two gaps of 12 * 5 / 25, rounded up
+    assert max(spans(0.5)) == 24
+    assert max(spans(1.0)) == 6
+
+
+def test_a_triplet_of_the_shortest_video_is_all_of_it() -> None:
+    assert sorted(triplet(FRAMES, 0.5, np.random.default_rng(0))) == [0, 1, 2]

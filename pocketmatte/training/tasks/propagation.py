@@ -28,6 +28,7 @@ from pocketmatte.training.mask_losses import (
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
+from pocketmatte.training.triplets import triplet
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.propagation import Propagation
 from tiers.rows.propagation import OBJECTS, PropagationShape
@@ -134,22 +135,22 @@ class PropagationTask:
         {
             "small": (
                 Stage(
-                    name="near", steps=1200, size_hw=(112, 192), length=3, batch=4,
+                    name="near", steps=1200, size_hw=(112, 192), length=9, batch=4,
                     learning_rate=(1e-3, 4e-4), distillation=0.5,
                 ),
                 Stage(
-                    name="far", steps=300, size_hw=(176, 320), length=3, batch=2,
+                    name="far", steps=300, size_hw=(176, 320), length=9, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),
             # BL30K's stage and the main one, 384 x 384, as published
             "paper": (
                 Stage(
-                    name="synthetic", steps=500_000, size_hw=(384, 384), length=3, batch=4,
+                    name="synthetic", steps=500_000, size_hw=(384, 384), length=25, batch=4,
                     learning_rate=(1e-5, 1e-5), distillation=0.5, random_rows=2,
                 ),
                 Stage(
-                    name="main", steps=150_000, size_hw=(384, 384), length=3, batch=4,
+                    name="main", steps=150_000, size_hw=(384, 384), length=25, batch=4,
                     learning_rate=(1e-5, 1e-6), distillation=0.5, random_rows=2,
                 ),
             ),
@@ -168,12 +169,16 @@ class PropagationTask:
         """Return things that hide one another."""
         return made(stage, data, seed, OBJECTS)
 
-    def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return what ``PropagationForm`` takes; an object not in the first frame is not there."""
-        masks = video.masks
+    def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:
+        """Return what ``PropagationForm`` takes, of three frames.
+
+        An object that is not in the first of them is not there.
+        """
+        numbers = list(triplet(len(video.frames), progress, random))
+        masks = video.masks[numbers]
         present = (masks[0].flatten(1).sum(1) > 0).float()
         return {
-            "frames": video.frames,
+            "frames": video.frames[numbers],
             "masks": masks * present[None, :, None, None],
             "present": present,
         }

@@ -6,7 +6,6 @@ Matting" (OTVM), ECCV 2022, train theirs: cross-entropy of three classes, frames
 and bands of any width, which the network is to carry over as they are given.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -27,7 +26,7 @@ from pocketmatte.training.trimaps import (
     trimap_loss,
     trimap_of,
 )
-from pocketmatte.training.triplets import FRAMES, frame_numbers, gap_at
+from pocketmatte.training.triplets import triplet
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.trimap import TrimapPropagation
 from tiers.rows.trimap import CLASSES, TrimapShape
@@ -38,7 +37,6 @@ _SECOND_SHARE = 0.3  # of the samples, whose last frame is annotated too
 _FAULTY_SHARE = 0.3  # of the samples, whose references are drawn badly
 _CLASS_WEIGHTS = (1.0, 2.0, 1.0)  # the unknown band is narrow
 _CERTAIN = 20.0  # of a logit, instead of one of a pixel that is in doubt
-_LARGEST_GAP = max(gap_at(tenth / 10) for tenth in range(11))
 
 # Of a picture's height: OTVM widens by up to 25 pixels on crops of 320.
 _WIDEST = 25 / 320
@@ -132,11 +130,8 @@ class TrimapTask:
         """Return what ``TrimapForm`` takes, and of the targets ``truth (T - 1, 1, H, W)``, classes.
 
         ``confidence`` is how far they are to be believed, of the same shape.
-        The gaps grow as published, as shares of the largest that the video has room for.
         """
-        room = (len(video.frames) - 1) // (FRAMES - 1)
-        gap = math.ceil(room * gap_at(progress) / _LARGEST_GAP)
-        numbers = list(frame_numbers(len(video.frames), gap, random))
+        numbers = list(triplet(len(video.frames), progress, random))
         truth = random_trimaps(video.alpha[numbers], random)
         given = torch.stack((truth[0], truth[-1]))
         if random.random() < _FAULTY_SHARE:
