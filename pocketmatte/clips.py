@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pocketmatte.pictures import is_picture, picture_size_hw, read_matte, read_picture
+from pocketmatte.label_pictures import are_hard, read_alpha
+from pocketmatte.pictures import is_picture, picture_size_hw, read_picture
 from tiers.errors import MediaError
 
 Float32Array: TypeAlias = npt.NDArray[np.float32]
@@ -28,12 +29,14 @@ class Clip:
         size_hw: Height and width of every frame and matte, in pixels.
         frames: The frames' files, in order.
         alphas: The mattes' files, one a frame and of the same name.
+        hard: Whether they are masks: whatever is no background is the subject then.
     """
 
     path: Path
     size_hw: tuple[int, int]
     frames: tuple[Path, ...]
     alphas: tuple[Path, ...]
+    hard: bool
 
     @property
     def name(self) -> str:
@@ -47,7 +50,7 @@ class Clip:
         for frame, alpha in zip(self.frames, self.alphas, strict=True):
             yield (
                 read_picture(frame).astype(np.float32) / np.float32(255),
-                read_matte(alpha).astype(np.float32) / np.float32(255),
+                read_alpha(alpha, hard=self.hard).astype(np.float32) / np.float32(255),
             )
 
 
@@ -72,6 +75,7 @@ def open_clip(path: Path, limit: int | None = None) -> Clip:
         raise MediaError(msg)
     alphas = _pictures(truth)
     _check_pairs(path, frames, alphas)
+    found = alphas  # what they are is asked of all, so that no limit changes it
     frames, alphas = frames[:limit], alphas[:limit]
     size_hw = picture_size_hw(frames[0])
     for picture in (*frames, *alphas):
@@ -81,7 +85,8 @@ def open_clip(path: Path, limit: int | None = None) -> Clip:
                 f" {size_hw[1]}x{size_hw[0]}; give frames and mattes of one size"
             )
             raise MediaError(msg)
-    return Clip(path=path, size_hw=size_hw, frames=frames, alphas=alphas)
+    hard = are_hard(found)
+    return Clip(path=path, size_hw=size_hw, frames=frames, alphas=alphas, hard=hard)
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:

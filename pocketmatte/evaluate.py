@@ -34,11 +34,20 @@ class TierResult:
 
     @property
     def mean(self) -> dict[str, float]:
-        """Mean of every metric and baseline; a folder counts as often as it has objects."""
-        total = sum(each.objects for each in self.results)
+        """Mean of every metric and baseline; a folder counts as often as its weight says."""
+        total = sum(each.weight for each in self.results)
         return {
-            name: sum(each.values[name] * each.objects for each in self.results) / total
+            name: sum(each.values[name] * each.weight for each in self.results) / total
             for name in self.results[0].values
+        }
+
+    @property
+    def told_mean(self) -> dict[str, dict[str, float]]:
+        """The mean as it is written as JSON, metrics apart from baselines."""
+        first = self.results[0]
+        return {
+            "metrics": {name: self.mean[name] for name in first.metrics},
+            "baselines": {name: self.mean[name] for name in first.baselines},
         }
 
 
@@ -47,7 +56,7 @@ def columns(network: str) -> tuple[Column, ...]:
     return PROTOCOLS[network].columns
 
 
-def prepare(network: str, folders: Sequence[Path], limit: int | None) -> list[tuple[str, Measure]]:
+def prepare(network: str, folders: Sequence[Path], limit: int | None) -> list[Measure]:
     """Open every folder before any is measured, so that a bad one costs no time.
 
     Args:
@@ -56,22 +65,44 @@ def prepare(network: str, folders: Sequence[Path], limit: int | None) -> list[tu
         limit: Take at most so many frames or pictures of each; ``None`` takes all.
 
     Returns:
-        The name of every folder and what measures a tier on it.
+        What measures a tier on each.
 
     Raises:
         MediaError: If a folder is none that the network is measured on.
     """
     protocol = PROTOCOLS[network]
-    return [(folder.name, protocol.prepare(folder, limit)) for folder in folders]
+    return [protocol.prepare(folder, limit) for folder in folders]
+
+
+def try_tiers(
+    network: str, names: Sequence[str], folders: Sequence[Measure], open_spec: OpenSpec
+) -> None:
+    """Open all that will be measured once, so that what will not do costs no time.
+
+    Args:
+        network: Name of the network.
+        names: Of the tiers.
+        folders: What ``prepare`` gave.
+        open_spec: Opens a tier to run.
+
+    Raises:
+        PocketMatteError: If weights or files will not do.
+    """
+    held = sorted({orientation_of(size_hw) for each in folders for size_hw in each.sizes_hw})
+    for name in names:
+        opened = _Opened(network, name, open_spec)
+        with opened.files:
+            for orientation in held:
+                opened.tier(orientation)
 
 
 def evaluate(
     network: str,
     name: str,
-    folders: Sequence[tuple[str, Measure]],
+    folders: Sequence[Measure],
     open_spec: OpenSpec,
     *,
-    on_folder: Callable[[str], None] = lambda _: None,
+    on_folder: Callable[[TierResult], None] = lambda _: None,
 ) -> TierResult:
     """Measure one tier on every folder.
 
@@ -80,32 +111,55 @@ def evaluate(
         name: Of the tier.
         folders: What ``prepare`` gave.
         open_spec: Opens a tier to run; called at most once for either orientation.
-        on_folder: Called with tier and folder when one is done.
+        on_folder: Called with all that is measured so far when a folder is done.
 
     Raises:
         UsageError: If landscape and portrait files hold different weights.
         PocketMatteError: If weights, files or a folder will not do.
     """
-    with contextlib.ExitStack() as stack:
-        opened: dict[Orientation, OpenTier] = {}
+    opened = _Opened(network, name, open_spec)
+    with opened.files:
+        results: tuple[Result, ...] = ()
+        for measure in folders:
+            results += (measure(lambda size_hw: opened.tier(orientation_of(size_hw))),)
+            on_folder(TierResult(tier=name, weights=opened.weights, results=results))
+    return TierResult(tier=name, weights=opened.weights, results=results)
 
-        def opener(size_hw: tuple[int, int]) -> OpenTier:
-            held = orientation_of(size_hw)
-            if held not in opened:
-                spec = tier(network, name).oriented(held)
-                opened[held] = stack.enter_context(open_spec(spec))
-            return opened[held]
 
-        results = []
-        for folder, measure in folders:
-            results.append(measure(opener))
-            on_folder(f"{name} {folder}")
-        held = {each.weights.digest: each.weights for each in opened.values()}
-    if len(held) > 1:
-        msg = (
-            f"the portrait and landscape files of {name} hold different weights; "
-            "measure folders of one orientation at a time"
-        )
-        raise UsageError(msg)
-    (weights,) = held.values()
-    return TierResult(tier=name, weights=weights, results=tuple(results))
+class _Opened:
+    """A tier in those orientations that were asked for; open until ``files`` is closed.
+
+    Args:
+        network: Name of the network.
+        name: Of the tier.
+        open_spec: Opens it.
+    """
+
+    def __init__(self, network: str, name: str, open_spec: OpenSpec) -> None:
+        self.files = contextlib.ExitStack()
+        self._spec = tier(network, name)
+        self._open_spec = open_spec
+        self._tiers: dict[Orientation, OpenTier] = {}
+
+    @property
+    def weights(self) -> Weights:
+        """What all that was opened holds."""
+        return next(iter(self._tiers.values())).weights
+
+    def tier(self, orientation: Orientation) -> OpenTier:
+        """Return the tier in one orientation.
+
+        Raises:
+            UsageError: If it holds other weights than in the other one.
+            PocketMatteError: If weights or files will not do.
+        """
+        if orientation not in self._tiers:
+            spec = self._spec.oriented(orientation)
+            self._tiers[orientation] = self.files.enter_context(self._open_spec(spec))
+            if len({each.weights.digest for each in self._tiers.values()}) > 1:
+                msg = (
+                    f"the portrait and landscape files of {self._spec.name} hold different "
+                    "weights; measure folders of one orientation at a time"
+                )
+                raise UsageError(msg)
+        return self._tiers[orientation]

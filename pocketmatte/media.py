@@ -135,9 +135,9 @@ class VideoSource:
     def __iter__(self) -> Iterator[UInt8Array]:
         self.truncated = False
         given = 0
-        with _open_container(self.path) as container:
+        with open_container(self.path) as container:
             try:
-                for frame in container.decode(_video_stream(container, self.path)):
+                for frame in container.decode(video_stream(container, self.path)):
                     rgb = _upright_rgb(frame)
                     if rgb.shape[:2] != self.size_hw:
                         raise _size_changed(self.path, given, rgb.shape[:2], self.size_hw)
@@ -168,8 +168,8 @@ def _open_folder(folder: Path) -> PictureSource:
 
 
 def _open_video(path: Path) -> VideoSource:
-    with _open_container(path) as container:
-        stream = _video_stream(container, path)
+    with open_container(path) as container:
+        stream = video_stream(container, path)
         try:
             first = next(container.decode(stream), None)
         except av.FFmpegError as error:
@@ -183,7 +183,12 @@ def _open_video(path: Path) -> VideoSource:
         )
 
 
-def _open_container(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
+    """Open a video file, and no other that it may name: playlists are refused.
+
+    Raises:
+        MediaError: If it is missing, empty, or no container that holds pictures itself.
+    """
     check_file(path)
     try:
         # An absolute path, because FFmpeg takes `http:...` and `concat:...` for addresses.
@@ -200,7 +205,12 @@ def _open_container(path: Path) -> InputContainer:
         raise MediaError(msg) from error
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the first video stream of what `open_container` opened.
+
+    Raises:
+        MediaError: If there is none.
+    """
     if not container.streams.video:
         msg = f"{path}: has no video stream; give a file with pictures in it"
         raise MediaError(msg)

@@ -12,13 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import KDTree
-from skimage.morphology import skeletonize
+
+from pocketmatte import stroke_paths
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
-Points: TypeAlias = npt.NDArray[np.float64]  # (N, 2): row and column
 
 WIDTH_PX = 3  # of a pen at 480p: the strokes that S2M of Cheng et al., CVPR 2021, is trained with
 LEAST_AREA_PX = 16  # a user sees no smaller error
@@ -29,11 +26,6 @@ _CELLS = 96  # per side of the grid; the skeleton of a larger one costs more tha
 # What is narrower than this share of the root of a region's area is left out where anything
 # remains, as the challenge's robot does: no user follows a rim around the subject.
 _CORE = 0.2
-# Standard deviation along the path, as a share of its length, and at most so many cells: what is
-# left of a long way through a winding region must still wind.
-_SMOOTHING = 0.05
-_MOST_SMOOTHING = 3.0
-_LEAST_SHARE = 0.5  # of the path that a stroke covers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,8 +143,8 @@ def scribble(region: BoolArray, random: np.random.Generator, width_px: int = WID
     ((rows, columns),) = ndimage.find_objects(region.astype(np.uint8))
     part = region[rows, columns]
     cell_px = -(-max(part.shape) // _CELLS)
-    path = _part(_middle(_coarse(part, cell_px)), random)
-    drawn[rows, columns] = part & _pen(part, path, cell_px, width_px)
+    path = stroke_paths.part(stroke_paths.middle(_core(_coarse(part, cell_px))), random)
+    drawn[rows, columns] = part & stroke_paths.stroke(part, path, width_px, cell_px)
     return drawn
 
 
@@ -166,86 +158,10 @@ def _coarse(region: BoolArray, cell_px: int) -> BoolArray:
     return np.asarray(padded.reshape(rows, cell_px, columns, cell_px).any(axis=(1, 3)))
 
 
-def _middle(region: BoolArray) -> Points:
-    """Return the longest path through the skeleton of a region, as ``(N, 2)`` of its pixels."""
+def _core(region: BoolArray) -> BoolArray:
+    """Return the largest piece of a region that is left without what is narrow, if anything is."""
     side = 2 * round(_CORE / 2 * float(region.sum()) ** 0.5) + 1
     padded = np.pad(region, side).astype(np.uint8)
     opened = ndimage.grey_opening(padded, size=(side, side)) > 0
     core = opened[side:-side, side:-side]
-    region = largest_region(core if core.any() else region)
-    # a picture's edge is an end of the region to the skeleton too
-    pixels = np.argwhere(skeletonize(np.pad(region, 1))) - 1  # type: ignore[no-untyped-call]
-    return pixels[_longest_path(pixels)].astype(np.float64)
-
-
-def _longest_path(pixels: npt.NDArray[np.int64]) -> list[int]:
-    """Return the way between two ends of a skeleton that lie far apart, as indices of ``pixels``.
-
-    The pixel farthest from any one, and the pixel farthest from that: the longest shortest path of
-    a tree; where branches close a ring, nearly so.
-    """
-    index = np.full(pixels.max(axis=0) + 3, -1)
-    index[tuple((pixels + 1).T)] = np.arange(len(pixels))
-    ends, lengths = [], []
-    for step in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        neighbour = index[tuple((pixels + 1 + step).T)]
-        near = np.flatnonzero(neighbour >= 0)
-        ends.append(np.stack([near, neighbour[near]]))
-        lengths.append(np.full(len(near), float(np.hypot(*step))))
-    count = len(pixels)
-    graph = coo_array((np.concatenate(lengths), np.concatenate(ends, axis=1)), (count, count))
-    graph = graph.tocsr()
-    first = _farthest(dijkstra(graph, directed=False, indices=0))
-    distances, before = dijkstra(graph, directed=False, indices=first, return_predecessors=True)
-    path = [_farthest(distances)]
-    while path[-1] != first:
-        path.append(int(before[path[-1]]))
-    return path
-
-
-def _farthest(distances: npt.NDArray[np.float64]) -> int:
-    return int(np.where(np.isfinite(distances), distances, -1).argmax())
-
-
-def _part(path: Points, random: np.random.Generator) -> Points:
-    """Return a stretch of a path, at least ``_LEAST_SHARE`` of it."""
-    share, start = random.uniform(_LEAST_SHARE, 1), random.random()
-    kept = max(1, round(share * len(path)))
-    first = round(start * (len(path) - kept))
-    return path[first : first + kept]
-
-
-def _pen(region: BoolArray, path: Points, cell_px: int, width_px: int) -> BoolArray:
-    """Draw a path of cells, smoothed, where it stays in the region."""
-    deviation = min(_SMOOTHING * len(path), _MOST_SMOOTHING)
-    smooth = ndimage.gaussian_filter1d(path, deviation, axis=0, mode="nearest")
-    steps = np.linspace(0, len(path) - 1, 2 * cell_px * len(path))  # no gap between two points
-    whole = np.arange(len(path))
-    rows, columns = (np.interp(steps, whole, smooth[:, axis]) for axis in (0, 1))
-    last = np.array(region.shape) - 1
-    fine = ((np.stack([rows, columns], axis=1) + 0.5) * cell_px).astype(np.int64).clip(0, last)
-    outside = ~region[tuple(fine.T)]
-    if outside.any():
-        # where smoothing cuts a corner, the stroke goes along the region beside it
-        held = np.argwhere(region & _fine(path, cell_px, region.shape))
-        fine[outside] = held[KDTree(held).query(fine[outside])[1]]
-    drawn = np.zeros_like(region)
-    for offset in _disk(width_px):
-        drawn[tuple((fine + offset).clip(0, last).T)] = True
-    return drawn
-
-
-def _fine(path: Points, cell_px: int, size_hw: tuple[int, ...]) -> BoolArray:
-    """Return the pixels of a path's cells."""
-    cells = np.zeros([-(-side // cell_px) for side in size_hw], dtype=bool)
-    cells[tuple(path.astype(np.int64).T)] = True
-    pixels = cells.repeat(cell_px, axis=0).repeat(cell_px, axis=1)
-    return np.asarray(pixels[: size_hw[0], : size_hw[1]])
-
-
-def _disk(diameter_px: int) -> npt.NDArray[np.int64]:
-    """Return the offsets of a round pen's pixels, ``(N, 2)``."""
-    reach = diameter_px // 2
-    offsets = np.argwhere(np.ones((2 * reach + 1, 2 * reach + 1), dtype=bool)) - reach
-    near = np.square(offsets).sum(axis=1) <= (diameter_px / 2) ** 2
-    return np.asarray(offsets[near])
+    return largest_region(core if core.any() else region)

@@ -11,8 +11,10 @@ from PIL import Image
 from export.manifest import Weights
 from pocketmatte.evaluate import TierResult
 from pocketmatte.protocols.protocol import Result
+from runtime_tests import weights_quality
 from runtime_tests.weights_quality import AIMS, Aim, judged, main
 from tiers.checkpoint import write_safetensors
+from tiers.errors import MediaError
 from tiers.ladder import tier
 from tiers.weights import untrained
 
@@ -28,7 +30,7 @@ SCORE = Aim(folders=(), metric="jf", less_is_better=False, baseline="first", mar
 def row(name: str, value: float, *, aim: Aim = ERROR, baseline: float = 100.0) -> TierResult:
     assert aim.baseline is not None
     result = Result(
-        clip="one", frames=1, size_hw=None, metrics={aim.metric: value},
+        path=Path("one"), frames=1, size_hw=None, metrics={aim.metric: value},
         baselines={aim.baseline: baseline},
     )  # fmt: skip
     return TierResult(tier=name, weights=WEIGHTS, results=(result,))
@@ -68,18 +70,53 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def weights_of_t01(folder: Path) -> Path:
+    """Write weights of ``foreground`` that were never trained."""
+    weights = untrained(tier("foreground", "t01"))
+    path = folder / "nothing.safetensors"
+    write_safetensors(path, weights.tensors, {**weights.metadata, "origin": "never trained"})
+    return path
+
+
 def test_weights_that_see_nothing_miss_their_target(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weights = untrained(tier("foreground", "t01"))
-    path = data / "nothing.safetensors"
-    metadata = {**weights.metadata, "origin": "never trained"}
-    write_safetensors(path, weights.tensors, metadata)
-    words = ["foreground", "--data", str(data), "--weights", str(path), "--tier", "t01", "--json"]
+    path = str(weights_of_t01(data))
+    words = ["foreground", "--data", str(data), "--weights", path, "--tier", "t01", "--json"]
     assert main(words) == 1
     (told,) = json.loads(capsys.readouterr().out)["rows"]
     assert told["verdict"].startswith("misses")
-    assert told["mean"]["constant_mad"] > 0
+    assert told["mean"]["baselines"]["constant_mad"] > 0
+    assert told["mean"]["baselines"].keys() == told["folders"][0]["baselines"].keys()
+
+
+def test_rows_before_one_that_fails_are_told(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*given: object) -> TierResult:
+        name = str(given[1])
+        if name == "t02":
+            message = "no more"
+            raise MediaError(message)
+        return row(name, 40.0)
+
+    monkeypatch.setattr(weights_quality, "try_tiers", lambda *_: None)
+    monkeypatch.setattr(weights_quality, "evaluate", measured)
+    words = ["foreground", "--data", str(data), "--tier", "t01,t02", "--json"]
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert "no more" in said.err
+    assert [each["tier"] for each in json.loads(said.out)["rows"]] == ["t01"]
+
+
+def test_rows_without_weights_are_told_before_any_is_measured(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights_quality, "evaluate", lambda *_: pytest.fail("a row was measured"))
+    path = str(weights_of_t01(data))
+    words = ["foreground", "--data", str(data), "--weights", path, "--tier", "t01,t12"]
+    assert main(words) == 2
+    assert "these weights fit t01, not t12" in capsys.readouterr().err
 
 
 def test_a_folder_without_the_data_is_wrong_use(

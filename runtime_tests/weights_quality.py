@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pocketmatte.console import note, stdout, table
-from pocketmatte.evaluate import TierResult, columns, evaluate, prepare
+from pocketmatte.evaluate import TierResult, columns, evaluate, prepare, try_tiers
 from pocketmatte.protocols.opening import torch_tier
 from tiers.errors import PocketMatteError
 from tiers.weights import shipped_rows
@@ -28,6 +28,7 @@ Measure the weights of a network on the evaluation data; exit 1 where a row miss
 _ALPHA_CLIPS = "clips/alpha_*"
 _MASK_CLIPS = ("clips/davis_*", "clips/xmem2_*")
 _PICTURES = ("images/*",)
+_FAILED = 2  # exit code where something could not be measured
 _SLACK = 0.02  # relative: less is no fall from one row to the next
 
 
@@ -122,16 +123,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not folders:
         note(f"{given.data} has none of {', '.join(aim.folders)}")
         return 2
+    results: list[TierResult] = []
+    failed = False
     try:
         clips = prepare(given.network, folders, given.limit or aim.limit)
         opened = functools.partial(torch_tier, weights=given.weights, threads=given.threads)
-        results = []
+        try_tiers(given.network, names, clips, opened)
         for name in names:
             results.append(evaluate(given.network, name, clips, opened))
             note(f"measured {name}")
     except PocketMatteError as error:
         note(str(error))
-        return 2
+        failed = True
+        if not results:
+            return _FAILED
     verdicts = judged(aim, results)
     if given.json:
         told = [_told(*each) for each in zip(results, verdicts, strict=True)]
@@ -143,7 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for each, verdict in zip(results, verdicts, strict=True)
         ]
         titles = ("tier", *(each.title for each in shown), "verdict")
-        stdout.print(table(f"{given.network}, mean of {len(clips)} folders", titles, cells))
+        stdout.print(table(f"{given.network}, mean of {len(folders)} folders", titles, cells))
+    if failed:
+        return _FAILED
     return 1 if any("misses" in each for each in verdicts) else 0
 
 
@@ -162,7 +169,7 @@ def judged(aim: Aim, results: Sequence[TierResult]) -> list[str]:
 def _told(result: TierResult, verdict: str) -> dict[str, object]:
     return {
         "tier": result.tier,
-        "mean": result.mean,
+        "mean": result.told_mean,
         "verdict": verdict,
         "folders": [each.told for each in result.results],
     }

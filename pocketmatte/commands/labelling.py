@@ -21,7 +21,8 @@ from pocketmatte.console import (
 from tiers.errors import UsageError
 
 if TYPE_CHECKING:
-    from pocketmatte.training.labels import ClipLabels, Rules, Teacher
+    from pocketmatte.training.labels import ClipLabels, Rules
+    from pocketmatte.training.opinions import Teacher
     from pocketmatte.training.unlabelled import Footage
 
 
@@ -38,6 +39,12 @@ def label_(
         float, typer.Option(help="IoU of all masks below which a frame is left out.")
     ] = 0.8,
     every: Annotated[int, typer.Option(help="Of so many frames label one.")] = 1,
+    frames: Annotated[
+        int | None, typer.Option(help="Label only so many frames of each clip.")
+    ] = None,
+    keep_empty: Annotated[
+        bool, typer.Option("--keep-empty", help="Keep frames in which no teacher finds anything.")
+    ] = False,
     hard: Annotated[
         bool, typer.Option("--hard", help="Write masks/, 0 or 255, instead of alpha/.")
     ] = False,
@@ -46,7 +53,11 @@ def label_(
     ] = False,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Of the one ONNX teacher; see above."),
+        typer.Option(
+            "--set",
+            metavar="[NAME.]SETTING=VALUE",
+            help="Of the one ONNX teacher, or of NAME.onnx; see above.",
+        ),
     ] = None,
     threads: ThreadsOption = 2,
     as_json: JsonFlag = False,
@@ -55,14 +66,17 @@ def label_(
 
     Every teacher is asked of each frame and of its mirror image. Alpha is the mean of all answers,
     confidence what the two farthest apart leave of 1; train weighs foreground and scribble by it.
-    Clips go to OUT/NAME: frames/, alpha/ or masks/, confidence/ and labels.json, which names the
-    teachers. A clip is written whole; the same command goes on with those that are missing.
+    Frames in which all of them find nothing are left out too: most often that is a failure. Clips
+    go to OUT/NAME: frames/, alpha/ or masks/, confidence/ and labels.json, which names the teachers
+    and the runs of frames with none left out between; train takes no window across such a gap.
+    A clip is written whole; the same command goes on with those that are missing.
 
     Teachers: foreground:TIER and rvm:TIER of this repository, with shipped weights or a file, and
-    ONNX files that take one picture and give a mask. A FILE.toml or FILE.json beside FILE.onnx, or
-    --set, says of it what its shapes do not: layout (nchw, nhwc), size (WIDTHxHEIGHT), mean and
-    scale of colours in 0..1 (a number or three), order (rgb, bgr), output (a name), channel (the
-    foreground's, from 0), activation (none, sigmoid, softmax).
+    ONNX files that take one picture and give a mask. A NAME.toml or NAME.json beside NAME.onnx, or
+    --set (NAME.SETTING=VALUE where there are several), says of it what its shapes do not: layout
+    (nchw, nhwc), size (WIDTHxHEIGHT), mean and scale of colours in 0..1 (a number or three), order
+    (rgb, bgr), output (a name), channel (the foreground's, from 0), activation (none, sigmoid,
+    softmax).
 
     Examples:
         pocketmatte label clips/*.mp4 --teacher rvm:t08 --teacher u2net.onnx --out data/clips
@@ -71,9 +85,13 @@ def label_(
 
         pocketmatte label walk.mp4 --teacher net.onnx --set mean=0.5 --set scale=0.5 --out clips
 
+        pocketmatte label walk.mp4 --teacher a.onnx --teacher b.onnx --set b.scale=0.5 --out clips
+
         pocketmatte train foreground --data data --out build/train
     """
-    for option, value in (("--every", every), ("--threads", threads)):
+    limits = [("--every", every), ("--threads", threads)]
+    limits += [] if frames is None else [("--frames", frames)]
+    for option, value in limits:
         require_at_least(option, value)
     if not 0 <= agreement <= 1:
         msg = f"--agreement is {agreement}; it lies in 0..1"
@@ -85,7 +103,7 @@ def label_(
     asked = _teachers(teachers, settings or [], threads)
     footage = find_unlabelled(sources, apart=apart)
     make_folder(out)
-    rules = Rules(agreement=agreement, every=every, hard=hard)
+    rules = Rules(agreement=agreement, every=every, hard=hard, frames=frames, keep_empty=keep_empty)
     finish(_labelled(footage, asked, rules, out), as_json=as_json)
 
 
@@ -96,25 +114,29 @@ def _teachers(texts: Sequence[str], settings: Sequence[str], threads: int) -> "l
         UsageError: If one is written wrongly, or it is not clear which one the settings are of.
         CheckpointError: If a file will not do.
     """
-    from pocketmatte.training.onnx_settings import OnnxSettings, settings_beside, settings_from
+    from pocketmatte.training.onnx_settings import (
+        OnnxSettings,
+        settings_beside,
+        settings_from,
+        words_by_file,
+    )
     from pocketmatte.training.onnx_teacher import OnnxTeacher
     from pocketmatte.training.own_teacher import OwnTeacher
 
-    files = [text for text in texts if text.lower().endswith(".onnx")]
-    if settings and len(files) != 1:
-        msg = f"--set is of one ONNX teacher, not of {len(files)}; put FILE.toml beside each"
-        raise UsageError(msg)
-    said = settings_from(settings) if settings else None
+    files = {text: Path(text) for text in texts if text.lower().endswith(".onnx")}
+    shared = words_by_file(settings, list(files.values()))
+    said = {path: settings_from(words) for path, words in shared.items()}
     asked: list[Teacher] = []
     for text in texts:
         name, _, weights = text.partition("=")
         network, colon, tier = name.partition(":")
         if text in files:
-            beside = settings_beside(Path(text))
-            if said is not None and beside is not None:
+            path = files[text]
+            given, beside = said.get(path), settings_beside(path)
+            if given is not None and beside is not None:
                 msg = f"--set and a file beside {text} both say how it is fed; remove one"
                 raise UsageError(msg)
-            asked.append(OnnxTeacher(Path(text), said or beside or OnnxSettings(), threads))
+            asked.append(OnnxTeacher(path, given or beside or OnnxSettings(), threads))
         elif colon:
             file = Path(weights) if weights else None
             asked.append(OwnTeacher(network, tier, file, threads))
@@ -130,7 +152,8 @@ def _labelled(
     from pocketmatte.training.labels import label_footage
 
     counts = [each.frames.count for each in footage]
-    total = sum(math.ceil(count / rules.every) for count in counts if count is not None)
+    places = [math.ceil(count / rules.every) for count in counts if count is not None]
+    total = sum(min(place, rules.frames or place) for place in places)
     clips: list[ClipLabels] = []
     with progress(None if None in counts else total, "labelling") as advance:
         for each in footage:
@@ -139,11 +162,9 @@ def _labelled(
             if clip.truncated:
                 note(f"{each.frames.path} is damaged: only {clip.frames} frame(s) could be read")
     kept = sum(clip.kept for clip in clips)
-    if not kept:
-        best = max(clip.agreement for clip in clips)
-        note(f"no frame was kept; of the best clip the agreement is {best:.2f} in the mean")
-    rows = [(c.name, c.frames, c.kept, c.agreement, c.confidence) for c in clips]
-    titles = ("clip", "frames", "kept", "agreement", "confidence")
+    _tell(clips, [str(teacher.facts["name"]) for teacher in teachers], keeps=rules.keep_empty)
+    rows = [(c.name, c.frames, c.kept, c.empty, c.agreement, c.confidence) for c in clips]
+    titles = ("clip", "frames", "kept", "empty", "agreement", "confidence")
     result = {
         "out": out,
         "teachers": [dict(teacher.facts) for teacher in teachers],
@@ -153,3 +174,22 @@ def _labelled(
         "clips": clips,
     }
     return Done(result=result, table=table(relative(out), titles, rows), passed=kept > 0)
+
+
+def _tell(clips: "Sequence[ClipLabels]", teachers: Sequence[str], *, keeps: bool) -> None:
+    """Say what the teachers found where they found nothing, or too little to keep a frame."""
+    frames, kept, empty = (
+        sum(getattr(clip, name) for clip in clips) for name in ("frames", "kept", "empty")
+    )
+    if empty and not keeps:
+        note(f"{empty} of {frames} frame(s) left out, where nothing was found; see --keep-empty")
+    if empty or not kept:
+        found = [sum(each) for each in zip(*(clip.found for clip in clips), strict=True)]
+        each = (f"{name} in {count}" for name, count in zip(teachers, found, strict=True))
+        note(f"of {frames} frame(s) something was found by {', '.join(each)}")
+    agreements = [clip.agreement for clip in clips if clip.agreement is not None]
+    if not kept and agreements:
+        best = max(agreements)
+        note(f"no frame was kept; of the best clip the agreement is {best:.2f} in the mean")
+    elif not kept:
+        note("no frame was kept")

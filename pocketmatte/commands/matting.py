@@ -32,7 +32,7 @@ from tiers.ladder import ladder, tier
 
 if TYPE_CHECKING:
     from export.manifest import Weights
-    from pocketmatte.evaluate import OpenSpec
+    from pocketmatte.evaluate import OpenSpec, TierResult
     from pocketmatte.protocols.protocol import Column
 
 
@@ -92,7 +92,9 @@ def evaluate_(
     and the number of clicks.
 
     Beside each stands what something reaches that sees nothing: "constant" is the MAD of the best
-    alpha that is one value everywhere, "first mask" what is given, held still.
+    alpha that is one value everywhere, "first mask" what is given, held still, "prior" the mean
+    mask of the other pictures. A mean counts a clip once, or each object, and pictures one by one.
+    Should a file fail, or you press Ctrl-C, what was measured is printed all the same.
 
     Examples:
         pocketmatte evaluate rvm --tier t06 --clips clips/dancer --frames 40
@@ -108,7 +110,8 @@ def evaluate_(
         raise UsageError(msg)
     if frames is not None:
         require_at_least("--frames", frames)
-    finish(_evaluated(network, names, clips, frames, choice), as_json=as_json)
+    done = _evaluated(network, names, clips, frames, choice, as_json=as_json)
+    finish(done, as_json=as_json)
 
 
 def matted(source: Path, out: Path, tier_name: str, choice: Choice, background: str) -> Done:
@@ -145,29 +148,76 @@ def matted(source: Path, out: Path, tier_name: str, choice: Choice, background: 
 
 
 def _evaluated(
-    network: str, names: Sequence[str], clips: Sequence[Path], frames: int | None, choice: Choice
+    network: str,
+    names: Sequence[str],
+    clips: Sequence[Path],
+    limit: int | None,
+    choice: Choice,
+    *,
+    as_json: bool,
 ) -> Done:
-    from pocketmatte.evaluate import columns, evaluate, prepare
+    """Measure with a bar; where that ends early, print what was measured before it does."""
+    from pocketmatte.evaluate import evaluate, prepare, try_tiers
 
-    measures = prepare(network, clips, frames)
+    measures = prepare(network, clips, limit)
     open_spec = _opening(choice)
+    if len(names) > 1:
+        try_tiers(network, names, measures, open_spec)
+    done: dict[str, TierResult] = {}
+
+    def reported() -> Done:
+        return _reported(network, list(done.values()), clips, limit, choice)
+
+    try:
+        with progress(len(measures) * len(names), "measuring") as advance:
+
+            def keep(so_far: "TierResult") -> None:
+                done[so_far.tier] = so_far
+                advance(f"{so_far.tier} {so_far.results[-1].clip}")
+
+            for name in names:
+                evaluate(network, name, measures, open_spec, on_folder=keep)
+    except BaseException:
+        if done:
+            finish(reported(), as_json=as_json)
+        raise
+    return reported()
+
+
+def _reported(
+    network: str,
+    results: "Sequence[TierResult]",
+    clips: Sequence[Path],
+    limit: int | None,
+    choice: Choice,
+) -> Done:
+    """Report tiers, of which the last may lack folders: it has no mean then."""
+    from pocketmatte.evaluate import columns
+
+    shown = columns(network)
+    alike = len({path.name for path in clips}) < len(clips)
     report: list[dict[str, object]] = []
     cells: list[tuple[object, ...]] = []
-    shown = columns(network)
-    with progress(len(measures) * len(names), "measuring") as advance:
-        for name in names:
-            done = evaluate(network, name, measures, open_spec, on_folder=advance)
-            cells += [
-                (name, each.clip, each.frames, *_values(each.values, shown))
-                for each in done.results
-            ]
-            if len(done.results) > 1:
-                cells.append((name, "mean", None, *_values(done.mean, shown)))
-            report.append(
-                {"network": network, "tier": name, "runtime": choice.runtime,
-                 "weights": _told(done.weights), "clips": [each.told for each in done.results],
-                 "mean": done.mean}
-            )  # fmt: skip
+    for done in results:
+        whole = len(done.results) == len(clips)
+        for each in done.results:
+            clip = relative(each.path) if alike else each.clip
+            cells.append((done.tier, clip, each.frames, *_values(each.values, shown)))
+        if whole and len(clips) > 1:
+            cells.append((done.tier, "mean", None, *_values(done.mean, shown)))
+        report.append(
+            {
+                "network": network,
+                "tier": done.tier,
+                "runtime": choice.runtime,
+                "bundle": choice.bundle,
+                "recipe": None if choice.form is None else choice.recipe,
+                "frames_limit": limit,
+                "weights": _told(done.weights),
+                "clips": [each.told for each in done.results],
+                "mean": done.told_mean if whole else None,
+            }
+        )
     titles = ("tier", "clip", "frames", *(column.title for column in shown))
     return Done(result=report, table=table("", titles, cells))
 

@@ -7,25 +7,16 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pocketmatte.clips import Clip, open_clip
-from pocketmatte.pictures import (
-    check_file,
-    is_picture,
-    picture_size_hw,
-    read_matte,
-    read_picture,
-)
+from pocketmatte.label_pictures import HALF, are_hard, read_alpha, read_labels
+from pocketmatte.pictures import is_picture, picture_size_hw, read_picture
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.errors import MediaError
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
-MOST_OBJECTS = 16  # a soft mask has more values than any clip has objects
-
-_LABELLED = frozenset({"1", "L", "P"})  # Pillow's names of pictures of one 8-bit value a pixel
-_HALF = 128
+MOST_OBJECTS = 16  # of a clip: each takes a run of its own, or half of one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +47,7 @@ class LabelledClip:
         """Yield the masks alone."""
         if self.masks is None:
             for path in self.clip.alphas:
-                yield (read_matte(path) >= _HALF)[None]
+                yield (read_alpha(path, hard=self.clip.hard) >= HALF)[None]
             return
         for path in self.masks:
             labels = read_labels(path)
@@ -72,27 +63,32 @@ class Stills:
     Attributes:
         path: The folder.
         pairs: The files of every picture and of its mask.
+        sizes_hw: Heights and widths that pictures have, in pixels.
+        hard: Whether the masks are no soft mattes; see ``label_pictures.are_hard``.
     """
 
     path: Path
     pairs: tuple[tuple[Path, Path], ...]
+    sizes_hw: frozenset[tuple[int, int]]
+    hard: bool
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __iter__(self) -> Iterator[tuple[FloatArray, FloatArray]]:
-        for picture, mask in self.pairs:
-            yield (
-                read_picture(picture).astype(np.float32) / np.float32(255),
-                read_matte(mask).astype(np.float32) / np.float32(255),
-            )
+        for (picture, _), mask in zip(self.pairs, self.truths(), strict=True):
+            yield read_picture(picture).astype(np.float32) / np.float32(255), mask
+
+    def truths(self) -> Iterator[FloatArray]:
+        """Yield the masks alone."""
+        for _, mask in self.pairs:
+            yield read_alpha(mask, hard=self.hard).astype(np.float32) / np.float32(255)
 
 
 def open_labelled(path: Path, limit: int | None = None) -> LabelledClip:
     """Open ``frames/`` with ``masks/`` or, where there are none, ``alpha/``.
 
-    A mask is a picture of one 8-bit value a pixel, grey or with a palette: 0 is background, every
-    other value an object. Alpha is the mask of one object from a half on.
+    Masks are read as ``label_pictures`` says. Alpha is the mask of one object from a half on.
 
     Args:
         path: The clip's folder.
@@ -100,12 +96,12 @@ def open_labelled(path: Path, limit: int | None = None) -> LabelledClip:
 
     Raises:
         MediaError: If frames or masks are missing, do not pair by name or differ in size, are no
-            masks, or the first one shows no object.
+            masks, or the first one shows no object or more than ``MOST_OBJECTS``.
     """
     clip = open_clip(path, limit)
     folder = path / "masks"
     if not folder.is_dir():
-        held = LabelledClip(clip=clip, masks=None, values=(_HALF,))
+        held = LabelledClip(clip=clip, masks=None, values=(HALF,))
         if not next(held.truths()).any():
             raise _nothing_shown(clip.alphas[0])
         return held
@@ -120,6 +116,9 @@ def open_labelled(path: Path, limit: int | None = None) -> LabelledClip:
     values = tuple(int(value) for value in np.unique(read_labels(masks[0])) if value)
     if not values:
         raise _nothing_shown(masks[0])
+    if len(values) > MOST_OBJECTS:
+        msg = f"{masks[0]}: shows {len(values)} objects; at most {MOST_OBJECTS} are followed"
+        raise MediaError(msg)
     return LabelledClip(clip=clip, masks=masks, values=values)
 
 
@@ -139,7 +138,9 @@ def open_stills(path: Path, limit: int | None = None) -> Stills:
             msg = f"{path}: holds neither image/ with mask/ or alpha/, nor a clip's frames/"
             raise MediaError(msg)
         clip = open_clip(path, limit)
-        return Stills(path=path, pairs=tuple(zip(clip.frames, clip.alphas, strict=True)))
+        pairs = tuple(zip(clip.frames, clip.alphas, strict=True))
+        sizes_hw = frozenset({clip.size_hw})
+        return Stills(path=path, pairs=pairs, sizes_hw=sizes_hw, hard=clip.hard)
     truths = next((path / name for name in ("mask", "alpha") if (path / name).is_dir()), None)
     if truths is None:
         msg = f"{path}: the pictures have no masks; put one of each into mask/ or alpha/"
@@ -149,43 +150,19 @@ def open_stills(path: Path, limit: int | None = None) -> Stills:
     if not pictures:
         msg = f"{images}: the folder holds no pictures; put at least one into it"
         raise MediaError(msg)
+    found_hw: set[tuple[int, int]] = set()
     for picture in pictures:
         if picture.stem not in masks:
             msg = f"{path}: picture {picture.name} has no mask {picture.stem}.png; name them alike"
             raise MediaError(msg)
-        _check_size(masks[picture.stem], picture_size_hw(picture))
-    return Stills(path=path, pairs=tuple((each, masks[each.stem]) for each in pictures))
-
-
-def read_labels(path: Path) -> npt.NDArray[np.uint8]:
-    """Read a mask's values as they are stored: a palette's numbers, not its colours.
-
-    Returns:
-        ``(H, W)``, 0 is background.
-
-    Raises:
-        MediaError: If the file is missing, damaged, of several values a pixel, or of more than
-            ``MOST_OBJECTS`` values.
-    """
-    check_file(path)
-    try:
-        with Image.open(path) as image:
-            mode, labels = image.mode, np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        msg = f"{path}: is no readable picture; give an intact PNG file"
-        raise MediaError(msg) from error
-    if mode not in _LABELLED:
-        msg = f"{path}: is a picture of mode {mode}; a mask has one 8-bit value a pixel"
-        raise MediaError(msg)
-    labels = labels.astype(np.uint8)
-    count = int(np.count_nonzero(np.unique(labels)))
-    if count > MOST_OBJECTS:
-        msg = (
-            f"{path}: holds {count} values beside 0; a mask has one an object, at most "
-            f"{MOST_OBJECTS}: put soft mattes into alpha/"
-        )
-        raise MediaError(msg)
-    return labels
+        found_hw.add(size_hw := picture_size_hw(picture))
+        _check_size(masks[picture.stem], size_hw)
+    return Stills(
+        path=path,
+        pairs=tuple((each, masks[each.stem]) for each in pictures),
+        sizes_hw=frozenset(found_hw),
+        hard=are_hard([masks[stem] for stem in sorted(masks)]),
+    )
 
 
 def _check_size(mask: Path, size_hw: tuple[int, int]) -> None:

@@ -39,7 +39,8 @@ def prepare(path: Path, limit: int | None) -> Measure:
     if len(clip) < 3:
         msg = f"{path}: what is fused lies between two frames; give 3 or more"
         raise MediaError(msg)
-    return functools.partial(_measure, clip)
+    measured = functools.partial(_measure, clip)
+    return Measure(sizes_hw=frozenset({clip.clip.size_hw}), measured=measured)
 
 
 PROTOCOL = EvaluationProtocol(
@@ -77,7 +78,7 @@ def _measure(clip: LabelledClip, opener: Opener) -> Result:
         raise MediaError(msg)
     means = {f"{name}_miou": mean(each) for name, each in values.items()}
     return Result(
-        clip=clip.clip.name,
+        path=clip.clip.path,
         frames=len(fused_frames),
         size_hw=tier.spec.output_hw,
         metrics={"fused_miou": means.pop("fused_miou")},

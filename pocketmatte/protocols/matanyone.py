@@ -20,7 +20,9 @@ from tiers.errors import MediaError
 
 def prepare(path: Path, limit: int | None) -> Measure:
     """Open a clip of ``frames/`` and ``alpha/`` or ``masks/``."""
-    return functools.partial(_measure, open_clip(path, limit))
+    clip = open_clip(path, limit)
+    measured = functools.partial(_measure, clip)
+    return Measure(sizes_hw=frozenset({clip.size_hw}), measured=measured)
 
 
 PROTOCOL = EvaluationProtocol(
@@ -49,7 +51,7 @@ def _measure(clip: Clip, opener: Opener) -> Result:
 
     scores = score_alpha(pairs())
     return Result(
-        clip=clip.name,
+        path=clip.path,
         frames=scores.frames,
         size_hw=size_hw,
         metrics=scores.metrics,

@@ -32,7 +32,8 @@ def prepare(path: Path, limit: int | None) -> Measure:
     if len(clip) < _FEWEST_FRAMES:
         msg = f"{path}: first and last frame are not counted; give {_FEWEST_FRAMES} or more"
         raise MediaError(msg)
-    return functools.partial(_measure, clip)
+    measured = functools.partial(_measure, clip)
+    return Measure(sizes_hw=frozenset({clip.clip.size_hw}), measured=measured)
 
 
 PROTOCOL = EvaluationProtocol(
@@ -55,12 +56,12 @@ def _measure(clip: LabelledClip, opener: Opener) -> Result:
     scores = score_masks(_followed(clip, tier.spec, tier.run))
     first = score_first_repeated(clip.truths())
     return Result(
-        clip=clip.clip.name,
+        path=clip.clip.path,
         frames=scores.frames,
         size_hw=clip.clip.size_hw,
         metrics=_named(scores),
         baselines={f"first_mask_{name}": value for name, value in _named(first).items()},
-        objects=len(scores.objects),
+        weight=len(scores.objects),
     )
 
 

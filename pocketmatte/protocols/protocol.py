@@ -34,32 +34,39 @@ class Result:
     """What one folder of the user's data gave.
 
     Attributes:
-        clip: The folder's name.
+        path: The folder.
         frames: Frames or pictures that were measured.
         size_hw: Size at which predicted and true were compared, in pixels; ``None`` for pictures,
             whose sizes may differ.
         metrics: What the tier reached, by name.
         baselines: What something that sees nothing reaches, by name.
-        objects: How often the folder counts in a mean over folders.
+        weight: How often the folder counts in a mean over folders: a clip once, or by the objects
+            that were followed; a folder of pictures by the pictures that were measured.
     """
 
-    clip: str
+    path: Path
     frames: int
     size_hw: tuple[int, int] | None
     metrics: Mapping[str, float]
     baselines: Mapping[str, float]
-    objects: int = 1
+    weight: int = 1
+
+    @property
+    def clip(self) -> str:
+        """The folder's name."""
+        return self.path.name
 
     @property
     def told(self) -> dict[str, object]:
-        """What is written of it as JSON: the baselines stand beside the metrics."""
+        """What is written of it as JSON."""
         return {
             "clip": self.clip,
+            "path": str(self.path),
             "frames": self.frames,
             "size_hw": self.size_hw,
-            "objects": self.objects,
+            "weight": self.weight,
             "metrics": self.metrics,
-            **self.baselines,
+            "baselines": self.baselines,
         }
 
     @property
@@ -84,7 +91,23 @@ class Column:
 
 
 Opener: TypeAlias = Callable[[tuple[int, int]], OpenTier]  # frames' height and width -> the tier
-Measure: TypeAlias = Callable[[Opener], Result]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """What measures a tier on one folder of the user's data when it is called.
+
+    Attributes:
+        sizes_hw: Heights and widths of the frames that it will open a tier for.
+        measured: Opens the tier and measures it. Raises ``PocketMatteError``.
+    """
+
+    sizes_hw: frozenset[tuple[int, int]]
+    measured: Callable[[Opener], Result]
+
+    def __call__(self, opener: Opener) -> Result:
+        """Measure the tier that ``opener`` opens."""
+        return self.measured(opener)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,9 @@ from tiers.spec import STRIDE, TierSpec
 
 def prepare(path: Path, limit: int | None) -> Measure:
     """Open a clip of ``frames/`` and ``alpha/`` or ``masks/``."""
-    return functools.partial(_measure, open_clip(path, limit))
+    clip = open_clip(path, limit)
+    measured = functools.partial(_measure, clip)
+    return Measure(sizes_hw=frozenset({clip.size_hw}), measured=measured)
 
 
 PROTOCOL = EvaluationProtocol(prepare=prepare, columns=COLUMNS)
@@ -40,7 +42,7 @@ def _measure(clip: Clip, opener: Opener) -> Result:
         pairs = _by_file(tier, clip)
     scores = score_alpha(pairs)
     return Result(
-        clip=clip.name,
+        path=clip.path,
         frames=scores.frames,
         size_hw=size_hw,
         metrics=scores.metrics,

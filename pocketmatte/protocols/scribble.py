@@ -46,7 +46,8 @@ TARGETS = (0.85, 0.90)  # as the field reports NoC
 
 def prepare(path: Path, limit: int | None) -> Measure:
     """Open a folder of ``image/`` and ``mask/`` or ``alpha/``, or a clip."""
-    return functools.partial(_measure, open_stills(path, limit))
+    stills = open_stills(path, limit)
+    return Measure(sizes_hw=stills.sizes_hw, measured=functools.partial(_measure, stills))
 
 
 PROTOCOL = EvaluationProtocol(
@@ -88,7 +89,7 @@ def _measure(stills: Stills, opener: Opener) -> Result:
         msg = f"{stills.path}: no mask marks anything that is still seen at the tier's size"
         raise MediaError(msg)
     return Result(
-        clip=stills.path.name,
+        path=stills.path,
         frames=len(clicks),
         size_hw=None,
         metrics={**_ious(rounds, ("", "wrong_")), **_clicks(clicks)},
@@ -97,6 +98,7 @@ def _measure(stills: Stills, opener: Opener) -> Result:
             "wrong_iou": mean(each.before for each in rounds["wrong_"]),
             **_ious(rounds, ("painted_", "painted_wrong_")),
         },
+        weight=len(clicks),
     )
 
 

@@ -3,8 +3,10 @@
 The true trimap of every frame is ``matting.trimap.trimap_of`` of its true alpha, widened by
 ``WIDENED`` of the frame's height to every side, at the tier's size. The first one is given and not
 counted. Accuracy and mIoU are of the three classes, over all pixels of the clip together. As a
-matte, a pixel is foreground by its probability and by half of that of being unknown.
-``first_accuracy`` and ``first_miou`` are of the first trimap held up as that of every frame.
+matte, a pixel is foreground by its probability and by half of that of being unknown. Its errors are
+those of the whole frame and, as ``unknown_mad``, ``unknown_mse`` and ``unknown_sad``, those where
+the true trimap is unknown. All that begins with ``first_`` is of the first trimap held up as that
+of every frame, unknown as a half.
 """
 
 import functools
@@ -16,7 +18,14 @@ import numpy.typing as npt
 
 from pocketmatte.clips import Clip, open_clip
 from pocketmatte.matting.trimap import FOREGROUND, TrimapPropagator, decided, trimap_of
-from pocketmatte.protocols.alpha import COLUMNS, score_alpha
+from pocketmatte.protocols.alpha import (
+    COLUMNS,
+    UNKNOWN_COLUMNS,
+    UnknownErrors,
+    mad_of,
+    mean,
+    score_alpha,
+)
 from pocketmatte.protocols.protocol import Column, EvaluationProtocol, Measure, Opener, Result
 from pocketmatte.protocols.resizing import frame_of, plane_of
 from pocketmatte.runtimes.protocol import FloatArray
@@ -33,7 +42,8 @@ def prepare(path: Path, limit: int | None) -> Measure:
     if len(clip) < 2:
         msg = f"{path}: one frame is annotated and not counted; give 2 frames or more"
         raise MediaError(msg)
-    return functools.partial(_measure, clip)
+    measured = functools.partial(_measure, clip)
+    return Measure(sizes_hw=frozenset({clip.size_hw}), measured=measured)
 
 
 PROTOCOL = EvaluationProtocol(
@@ -41,9 +51,11 @@ PROTOCOL = EvaluationProtocol(
     columns=(
         Column(name="accuracy", title="accuracy"),
         Column(name="miou", title="mIoU"),
+        *UNKNOWN_COLUMNS,
         *COLUMNS,
         Column(name="first_accuracy", title="first accuracy"),
         Column(name="first_miou", title="first mIoU"),
+        Column(name="first_mad", title="first MAD", digits=2),
     ),
 )
 
@@ -54,6 +66,8 @@ def _measure(clip: Clip, opener: Opener) -> Result:
     propagator = TrimapPropagator(tier.spec, tier.run)
     found = np.zeros((CLASSES, CLASSES), np.int64)
     repeated = np.zeros_like(found)
+    still: list[float] = []
+    errors, still_errors = UnknownErrors(), UnknownErrors()
 
     def pairs() -> Iterator[tuple[FloatArray, FloatArray]]:
         nonlocal found, repeated
@@ -68,18 +82,29 @@ def _measure(clip: Clip, opener: Opener) -> Result:
             shares = propagator.propagate(frame)
             found += confusion(_classes(decided(shares)), _classes(trimap), CLASSES)
             repeated += confusion(_classes(first), _classes(trimap), CLASSES)
-            yield (shares[0, 2] + shares[0, 1] / 2).clip(0, 1), true[0, 0]
+            still.append(mad_of(first, true))
+            still_errors.add(first, true, trimap)
+            matte = (shares[:, 2:] + shares[:, 1:2] / 2).clip(0, 1)
+            errors.add(matte, true, trimap)
+            yield matte[0, 0], true[0, 0]
 
     scores = score_alpha(pairs())
     return Result(
-        clip=clip.name,
+        path=clip.path,
         frames=scores.frames,
         size_hw=size_hw,
-        metrics={"accuracy": accuracy(found), "miou": class_mean_iou(found), **scores.metrics},
+        metrics={
+            "accuracy": accuracy(found),
+            "miou": class_mean_iou(found),
+            **scores.metrics,
+            **errors.named(""),
+        },
         baselines={
             "constant_mad": scores.constant_mad,
             "first_accuracy": accuracy(repeated),
             "first_miou": class_mean_iou(repeated),
+            "first_mad": mean(still),
+            **still_errors.named("first_"),
         },
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pocketmatte.clips import Clip, open_clip
+from pocketmatte.label_pictures import read_alpha
 from pocketmatte.pictures import is_picture, over_black, read_matte, read_picture
 from pocketmatte.training.cutouts import straight_colour
 from pocketmatte.training.textures import Picture
@@ -70,7 +71,7 @@ def opened(path: Path) -> Clip:
 
 def is_soft(clip: Clip) -> bool:
     """Whether a clip has alphas, not masks."""
-    return clip.alphas[0].parent.name == "alpha"
+    return not clip.hard
 
 
 def read_window(clip: Clip, numbers: Sequence[int], crop: Crop) -> Window:
@@ -83,7 +84,7 @@ def read_window(clip: Clip, numbers: Sequence[int], crop: Crop) -> Window:
     parts = []
     for number in numbers:
         frame = read_picture(clip.frames[number])
-        alpha = read_matte(clip.alphas[number])
+        alpha = read_alpha(clip.alphas[number], hard=clip.hard)
         cover = crop.of(alpha)
         shown = crop.of(frame)
         if colours is None:

@@ -8,9 +8,10 @@ import torch
 from pocketmatte.pictures import read_matte
 from pocketmatte.training import looks
 from pocketmatte.training.backdrops import backdrop_of
-from pocketmatte.training.clip_reading import find_clips, is_soft, opened, read_window
+from pocketmatte.training.clip_reading import find_clips, opened, read_window
+from pocketmatte.training.clip_runs import clip_numbers
 from pocketmatte.training.folder_videos import check_clip_numbers
-from pocketmatte.training.footage import find_footage, read_footage
+from pocketmatte.training.footage import find_backdrops, read_footage
 from pocketmatte.training.layers import random_colour_table
 from pocketmatte.training.motion import (
     KNOTS,
@@ -26,7 +27,6 @@ from pocketmatte.training.video import Video
 from pocketmatte.training.windows import (
     Gaps,
     check_gaps,
-    frame_numbers,
     largest_gap,
     random_crop,
 )
@@ -44,8 +44,9 @@ class CompositeVideos:
     """Foreground clips that move over background clips; a `VideoSource`.
 
     Args:
-        foregrounds: A clip with ``alpha/``, or a folder of such clips; see `FolderVideos`.
-        backgrounds: Folder of videos, pictures, and folders of pictures.
+        foregrounds: A clip with ``alpha/``, or a folder of clips, of which those are taken; see
+            `FolderVideos`.
+        backgrounds: Folder of videos and pictures; see `footage.find_backdrops`.
         size_hw: Height and width of the frames, in pixels.
         length: Frames of a clip, ``T``.
         objects: Foregrounds of a clip, ``K``.
@@ -53,7 +54,7 @@ class CompositeVideos:
         gaps: As for `FolderVideos`.
 
     Raises:
-        MediaError: If a folder holds no clip.
+        MediaError: If there is no such clip, or nothing to compose them over.
         ValueError: If a number is too small.
     """
 
@@ -69,7 +70,10 @@ class CompositeVideos:
     ) -> None:
         check_clip_numbers(size_hw, length, objects)
         check_gaps(gaps)
-        self._paths, self._footage = find_clips(foregrounds), find_footage(backgrounds)
+        self._paths, self._footage = soft_clips(foregrounds), find_backdrops(backgrounds)
+        if not self._paths:
+            msg = f"{foregrounds}: no clip has alpha/; only soft mattes can be composed anew"
+            raise MediaError(msg)
         self._size_hw, self._length, self._objects = size_hw, length, objects
         self._seed, self._gaps = seed, gaps
         self._noise = NoiseBank(size_hw, seed)
@@ -78,8 +82,7 @@ class CompositeVideos:
         """Compose the clip of that number.
 
         Raises:
-            MediaError: If a file is missing or damaged, or a foreground has no alpha; the message
-                names it.
+            MediaError: If a file is missing or damaged; the message names it.
         """
         random = np.random.default_rng((self._seed, index))
         gap = largest_gap(self._gaps, index)
@@ -101,10 +104,7 @@ class CompositeVideos:
         self, random: np.random.Generator, owner: int, gap: int, common: FloatArray
     ) -> Actor:
         clip = opened(self._paths[int(random.integers(len(self._paths)))])
-        if not is_soft(clip):
-            msg = f"{clip.path}: has masks but no alpha/; only soft mattes can be composed anew"
-            raise MediaError(msg)
-        numbers = frame_numbers(random, len(clip), self._length, gap).tolist()
+        numbers = clip_numbers(random, clip.path, self._length, gap)
         height, width = self._size_hw
         spare_y, spare_x = round(_MARGIN * height), round(_MARGIN * width)
         wanted_hw = height + 2 * spare_y, width + 2 * spare_x
@@ -118,3 +118,12 @@ class CompositeVideos:
         moved = random_path(random, KNOTS, (0.5 * width, 0.5 * height), limits)
         path = moved @ translation(-spare_x, -spare_y)
         return Actor(pixels=pixels, path=Track(knots=path), owner=owner)
+
+
+def soft_clips(folder: Path) -> tuple[Path, ...]:
+    """List those of a folder's clips that have ``alpha/``.
+
+    Raises:
+        MediaError: If it holds no clip at all.
+    """
+    return tuple(path for path in find_clips(folder) if (path / "alpha").is_dir())

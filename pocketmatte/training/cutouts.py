@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from pocketmatte.media import open_container, video_stream
 from pocketmatte.training.masks import components, enlarged
 from tiers.errors import MediaError
 
@@ -58,15 +59,15 @@ def read_video(path: Path, height_px: int | None = None) -> list[Picture]:
         MediaError: If it cannot be read.
     """
     try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
+        with open_container(path) as container:
+            stream = video_stream(container, path)
             height = height_px or stream.height
             width = round(stream.width * height / max(stream.height, 1))
             frames = [
                 np.asarray(frame.reformat(width, height, "rgb24").to_ndarray(), np.uint8)
                 for frame in container.decode(stream)
             ]
-    except (av.FFmpegError, IndexError) as error:
+    except av.FFmpegError as error:
         msg = f"cannot read {path.name}: {error}; give a video file"
         raise MediaError(msg) from error
     if not frames:
@@ -168,7 +169,8 @@ def make_cutout(pictures: list[Picture], alphas: list[FloatArray]) -> Cutout | N
         alphas: ``(H, W)`` in 0..1 each.
 
     Returns:
-        The cutout, no side longer than `MAX_SIDE_PX`, or None if alpha is empty.
+        The cutout, no side longer than `MAX_SIDE_PX`, or None if alpha is empty, or so thin that
+        nothing is left of it at that size.
     """
     seen = np.max(alphas, 0) > 0.02
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
@@ -190,12 +192,15 @@ def make_cutout(pictures: list[Picture], alphas: list[FloatArray]) -> Cutout | N
         opacity = np.clip(np.asarray(coverage.resize(size, Image.Resampling.BOX)), 0.0, 1.0)
         eight_bit = np.rint(opacity * 255.0).astype(np.uint8)
         frames.append(np.dstack((straight_colour(small, opacity), eight_bit)))
-    return Cutout(pixels=_trimmed(np.stack(frames)), cut=_cut_sides(np.max(alphas, 0)))
+    trimmed = _trimmed(np.stack(frames))
+    return None if trimmed is None else Cutout(pixels=trimmed, cut=_cut_sides(np.max(alphas, 0)))
 
 
-def _trimmed(pixels: Picture) -> Picture:
+def _trimmed(pixels: Picture) -> Picture | None:
     seen = pixels[..., 3].max(0) > 4
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    if not len(rows):
+        return None
     return np.ascontiguousarray(pixels[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pocketmatte.clips import Clip
+from pocketmatte.label_pictures import read_labels
 from pocketmatte.pictures import read_matte, read_picture
 from pocketmatte.training import looks
 from pocketmatte.training.clip_reading import (
@@ -17,15 +18,15 @@ from pocketmatte.training.clip_reading import (
     read_confidence,
     read_window,
 )
+from pocketmatte.training.clip_runs import clip_numbers
 from pocketmatte.training.looks import Parts
 from pocketmatte.training.sensor import NoiseBank
 from pocketmatte.training.staging import SizeHW
-from pocketmatte.training.stills import chosen_labels, read_labels, winners
+from pocketmatte.training.stills import chosen_labels, winners
 from pocketmatte.training.video import Video
 from pocketmatte.training.windows import (
     Gaps,
     check_gaps,
-    frame_numbers,
     largest_gap,
     random_crop,
 )
@@ -38,6 +39,7 @@ class FolderVideos:
     are taken from there, otherwise they are estimated. One with ``masks/`` shows as many objects
     as its first frame's mask has labels; foreground and background are then the frame itself.
     Where there is ``confidence/``, grey from 0 for doubtful to 255, the video's is read from it.
+    Of a clip that ``pocketmatte label`` wrote, no window reaches over frames that it left out.
 
     Args:
         folder: A clip, or a folder of clips; see `pocketmatte.clips`.
@@ -78,7 +80,7 @@ class FolderVideos:
         random = np.random.default_rng((self._seed, index))
         clip = opened(self._paths[int(random.integers(len(self._paths)))])
         gap = largest_gap(self._gaps, index)
-        numbers = frame_numbers(random, len(clip), self._length, gap).tolist()
+        numbers = clip_numbers(random, clip.path, self._length, gap)
         read = self._with_alpha if is_soft(clip) else self._with_masks
         parts, confidence = read(random, clip, numbers)
         video = looks.photographed(random, parts, self._noise)

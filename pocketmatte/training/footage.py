@@ -1,11 +1,13 @@
 """Background footage: videos, folders of frames and pictures, read a few frames at a time."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 
-from pocketmatte.pictures import PICTURE_SUFFIXES, check_file, is_picture, read_picture
+from pocketmatte.media import open_container, video_stream
+from pocketmatte.pictures import PICTURE_SUFFIXES, is_picture, read_picture
 from pocketmatte.training.picture_shelf import shrunk
 from pocketmatte.training.textures import Picture
 from pocketmatte.training.windows import frame_numbers
@@ -31,16 +33,49 @@ def find_footage(folder: Path) -> tuple[Path, ...]:
         elif path.is_file() and (is_picture(path) or path.suffix.lower() in _VIDEO_SUFFIXES):
             found.append(path)
     if not found:
-        kinds = ", ".join(sorted(_VIDEO_SUFFIXES | PICTURE_SUFFIXES))
-        msg = f"{folder}: no backgrounds; put {kinds} files or folders of pictures into it"
-        raise MediaError(msg)
+        raise _no_backgrounds(folder)
     return tuple(found)
+
+
+def find_backdrops(folder: Path) -> tuple[Path, ...]:
+    """List what can be behind something: the videos and pictures of a folder and those below it.
+
+    A folder with ``frames/`` in it stands for these, as one clip. The pictures of any other are
+    each by itself, for a folder of photographs is no clip.
+
+    Raises:
+        MediaError: If there is none.
+    """
+    found = tuple(_backdrops(folder)) if folder.is_dir() else ()
+    if not found:
+        raise _no_backgrounds(folder)
+    return found
+
+
+def _backdrops(folder: Path) -> Iterator[Path]:
+    frames = folder / "frames"
+    if frames.is_dir():
+        if any(is_picture(each) for each in frames.iterdir()):
+            yield frames
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or (path.is_symlink() and path.is_dir()):
+            continue  # a link may lead back here
+        if path.is_dir():
+            yield from _backdrops(path)
+        elif is_picture(path) or path.suffix.lower() in _VIDEO_SUFFIXES:
+            yield path
+
+
+def _no_backgrounds(folder: Path) -> MediaError:
+    kinds = ", ".join(sorted(_VIDEO_SUFFIXES | PICTURE_SUFFIXES))
+    return MediaError(f"{folder}: no backgrounds; put {kinds} files or folders of pictures into it")
 
 
 def read_footage(
     random: np.random.Generator, path: Path, length: int, gap: int, side_px: int
 ) -> Picture:
-    """Read some frames of one of `find_footage`.
+    """Read some frames of one of `find_footage` or `find_backdrops`.
 
     Args:
         random: Chooses which.
@@ -76,13 +111,11 @@ def _from_video(
     random: np.random.Generator, path: Path, length: int, gap: int, side_px: int
 ) -> list[Picture]:
     """Decode a short stretch from the key frame before it."""
-    check_file(path)
     try:
-        # An absolute path, because FFmpeg takes `http:...` and `concat:...` for addresses.
-        with av.open(str(path.absolute())) as container:
-            stream = container.streams.video[0]
+        with open_container(path) as container:
+            stream = video_stream(container, path)
             stretch = _stretch(random, container, stream, length, gap, side_px)
-    except (av.FFmpegError, IndexError, OSError) as error:
+    except (av.FFmpegError, OSError) as error:
         msg = f"{path}: the video cannot be decoded ({error}); give an intact video file"
         raise MediaError(msg) from error
     if not stretch:

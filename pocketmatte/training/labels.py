@@ -1,14 +1,11 @@
-"""Pseudo-labels: mattes of frames that have none, from networks where they agree.
-
-Each teacher is asked twice, of a frame and of its mirror image, and all answers count alike.
-"""
+"""Pseudo-labels: mattes of frames that have none, from networks where they agree."""
 
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -17,45 +14,12 @@ from export.atomic import whole
 from pocketmatte.pictures import UInt8Array, write_image
 from pocketmatte.results import plain
 from pocketmatte.runtimes.protocol import FloatArray
+from pocketmatte.training.opinions import HALF, Teacher, asked, begin
 from pocketmatte.training.unlabelled import Footage
-from tiers.errors import CheckpointError, UsageError
+from tiers.errors import UsageError
 
 FILE_NAME = "labels.json"
-_FORMAT = "pocketmatte.labels/1"
-_HALF = 0.5
-
-Label: TypeAlias = Callable[[UInt8Array], FloatArray]
-
-
-class Teacher(Protocol):
-    """A network that finds the foreground of frames."""
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        """Its name, the sha256 of its file, and how it is run."""
-
-    def begin(self, size_hw: tuple[int, int]) -> Label:
-        """Begin a clip.
-
-        Returns:
-            What gives the alpha ``(H, W)``, 0..1, of each of its frames in order, ``(H, W, 3)``
-            RGB of ``size_hw``.
-        """
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Begun:
-    """A teacher on its way through a clip, twice: what it carries along it carries apart.
-
-    Attributes:
-        name: Of the teacher.
-        straight: Labels the frames.
-        mirrored: Labels their mirror images.
-    """
-
-    name: str
-    straight: Label
-    mirrored: Label
+FORMAT = "pocketmatte.labels/2"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,27 +30,15 @@ class Rules:
         agreement: A frame of less is left out, see ``Opinion``; 0..1.
         every: Of so many frames one is labelled.
         hard: Whether masks are written, 0 or 255, instead of alphas.
+        frames: So many of a clip are labelled at most; ``None``: all.
+        keep_empty: Whether frames are written in which no teacher finds anything.
     """
 
     agreement: float
     every: int
     hard: bool
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Opinion:
-    """What several answers together say of a frame.
-
-    Attributes:
-        alpha: ``(H, W)``, 0..1: their mean.
-        confidence: ``(H, W)``, 0..1: 1 less the distance of the two farthest apart.
-        agreement: Of their masks, the alphas of a half and more: intersection over union of all of
-            them; 1 where none finds anything.
-    """
-
-    alpha: FloatArray
-    confidence: FloatArray
-    agreement: float
+    frames: int | None = None
+    keep_empty: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +49,11 @@ class ClipLabels:
         name: Its folder's name.
         frames: How many were labelled.
         kept: How many of them were written.
-        agreement: Mean over all frames.
+        empty: In how many no teacher found anything.
+        found: In how many each teacher found something, in the teachers' order.
+        runs: Numbers of the first and the last of frames that were written with none left out
+            between them.
+        agreement: Mean over the frames that are not empty; ``None`` where all are.
         confidence: Mean over the frames that were written; ``None`` where none was.
         truncated: Whether its source is damaged and only the start was read.
         known: Whether it was there before.
@@ -106,43 +62,13 @@ class ClipLabels:
     name: str
     frames: int
     kept: int
-    agreement: float
+    empty: int
+    found: tuple[int, ...]
+    runs: tuple[tuple[int, int], ...]
+    agreement: float | None
     confidence: float | None
     truncated: bool
     known: bool = False
-
-
-def opinion_of(answers: Sequence[FloatArray]) -> Opinion:
-    """Put answers together: alphas ``(H, W)`` in 0..1, all of one size."""
-    stack = np.stack(answers)
-    solid = stack >= _HALF
-    union = int(solid.any(0).sum())
-    return Opinion(
-        alpha=stack.mean(0),
-        confidence=1.0 - (stack.max(0) - stack.min(0)),
-        agreement=int(solid.all(0).sum()) / union if union else 1.0,
-    )
-
-
-def asked(frame: UInt8Array, begun: Sequence[Begun]) -> Opinion:
-    """Ask of a frame and of its mirror image.
-
-    Args:
-        frame: ``(H, W, 3)`` RGB, the next of a clip.
-        begun: The teachers.
-
-    Raises:
-        CheckpointError: If an answer is not finite.
-    """
-    mirrored = np.ascontiguousarray(frame[:, ::-1])
-    answers: list[FloatArray] = []
-    for each in begun:
-        both = each.straight(frame), each.mirrored(mirrored)[:, ::-1]
-        if not all(np.isfinite(answer).all() for answer in both):
-            msg = f"{each.name} gives NaN or infinity; leave it out, or check its settings"
-            raise CheckpointError(msg)
-        answers += both
-    return opinion_of(answers)
 
 
 def label_footage(
@@ -168,7 +94,7 @@ def label_footage(
     folder = out / footage.name
     made_of = plain(
         {
-            "format": _FORMAT,
+            "format": FORMAT,
             "source": footage.frames.path.resolve(),
             "teachers": [dict(teacher.facts) for teacher in teachers],
             "settings": rules,
@@ -195,39 +121,53 @@ def _write_frames(
     on_frame: Callable[[str], None],
 ) -> ClipLabels:
     source = footage.frames
-    begun = [_begun(teacher, source.size_hw) for teacher in teachers]
-    agreements: list[float] = []
-    confidences: list[float] = []
-    for place, frame in enumerate(itertools.islice(source, 0, None, rules.every)):
-        opinion = asked(frame, begun)
+    begun = [begin(teacher, source.size_hw) for teacher in teachers]
+    found = np.zeros(len(teachers), int)
+    agreements: list[float | None] = []
+    confidences: dict[int, float] = {}
+    chosen = itertools.islice(source, 0, None, rules.every)
+    for place, frame in enumerate(itertools.islice(chosen, rules.frames)):
+        opinion, number = asked(frame, begun), place * rules.every
         agreements.append(opinion.agreement)
-        if opinion.agreement >= rules.agreement:
-            confidences.append(float(opinion.confidence.mean()))
-            alpha = (opinion.alpha >= _HALF).astype(np.float32) if rules.hard else opinion.alpha
+        found += np.reshape(opinion.found, (-1, 2)).any(1)
+        if _is_kept(opinion.agreement, rules):
+            confidences[number] = float(opinion.confidence.mean())
+            alpha = (opinion.alpha >= HALF).astype(np.float32) if rules.hard else opinion.alpha
             truth = "masks" if rules.hard else "alpha"
             pictures = {
                 "frames": frame, truth: _bytes(alpha), "confidence": _bytes(opinion.confidence),
             }  # fmt: skip
             for name, picture in pictures.items():
                 (folder / name).mkdir(exist_ok=True)
-                write_image(folder / name / f"{place * rules.every:06}.png", picture)
+                write_image(folder / name / f"{number:06}.png", picture)
         on_frame(footage.name)
+    told = [each for each in agreements if each is not None]
     return ClipLabels(
         name=footage.name,
         frames=len(agreements),
         kept=len(confidences),
-        agreement=float(np.mean(agreements)),
-        confidence=float(np.mean(confidences)) if confidences else None,
+        empty=len(agreements) - len(told),
+        found=tuple(found.tolist()),
+        runs=_runs(confidences, rules.every),
+        agreement=float(np.mean(told)) if told else None,
+        confidence=float(np.mean(list(confidences.values()))) if confidences else None,
         truncated=source.truncated,
     )
 
 
-def _begun(teacher: Teacher, size_hw: tuple[int, int]) -> Begun:
-    return Begun(
-        name=str(teacher.facts["name"]),
-        straight=teacher.begin(size_hw),
-        mirrored=teacher.begin(size_hw),
-    )
+def _is_kept(agreement: float | None, rules: Rules) -> bool:
+    return rules.keep_empty if agreement is None else agreement >= rules.agreement
+
+
+def _runs(numbers: Iterable[int], every: int) -> tuple[tuple[int, int], ...]:
+    """Return the first and last of numbers, in order, that are ``every`` apart."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number - runs[-1][1] == every:
+            runs[-1] = runs[-1][0], number
+        else:
+            runs.append((number, number))
+    return tuple(runs)
 
 
 def _known(folder: Path, made_of: Mapping[str, Any]) -> ClipLabels | None:
@@ -238,21 +178,22 @@ def _known(folder: Path, made_of: Mapping[str, Any]) -> ClipLabels | None:
     """
     if not folder.exists():
         return None
+    damaged = f"{folder} is there and holds no whole {FILE_NAME}; move it away, or choose another"
     try:
         facts = json.loads((folder / FILE_NAME).read_text("utf-8"))
-        known = ClipLabels(
-            **{field.name: facts[field.name] for field in dataclasses.fields(ClipLabels)
-               if field.name != "known"},
-            known=True,
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
-        msg = f"{folder} is there and holds no whole {FILE_NAME}; move it away, or choose another"
-        raise UsageError(msg) from None
-    for name, value in made_of.items():
-        if facts.get(name) != value:
-            msg = f"{folder} is there, made of other {name}; move it away, or choose another --out"
-            raise UsageError(msg)
-    return known
+        other = next((name for name in made_of if facts.get(name) != made_of[name]), None)
+    except (OSError, ValueError, AttributeError):
+        raise UsageError(damaged) from None
+    if other is not None:
+        msg = f"{folder} is there, made of other {other}; move it away, or choose another --out"
+        raise UsageError(msg)
+    held = {field.name for field in dataclasses.fields(ClipLabels)} - {"known"}
+    try:
+        said = {name: facts[name] for name in held}
+        said |= {"found": tuple(said["found"]), "runs": tuple(map(tuple, said["runs"]))}
+    except (KeyError, TypeError):
+        raise UsageError(damaged) from None
+    return ClipLabels(**said, known=True)
 
 
 def _bytes(plane: FloatArray) -> UInt8Array:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.resources
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tiers.errors import MediaError
-
-INDEX_NAME = "index.json"
-INDEX_VERSION = 1
+from pocketmatte.training.cache import index_rows, open_pixels
 
 # Pictures of the scikit-image wheel that show no person. Its licence is BSD-3-Clause, and its
 # data README lists the pictures as public domain or CC0.
@@ -93,26 +89,26 @@ def load_library(cache_dir: Path | None) -> Library:
     Arrays are mapped, not read, so that loader processes share one copy.
 
     Raises:
-        MediaError: If the folder holds no index of this version.
+        MediaError: If the folder holds no index of this version, or an array of it will not do.
     """
     backgrounds = _skimage_backgrounds()
     shares = [1.0] * len(backgrounds)
     cutouts: dict[str, list[CutoutItem]] = {}
     if cache_dir is not None:
-        rows = _index_rows(cache_dir)
-        per_source = Counter(row["source"] for row in rows if row["role"] == "cutout")
+        rows = index_rows(cache_dir)
+        per_source = Counter(row.source for row in rows if row.role == "cutout")
         for row in rows:
-            pixels = np.load(cache_dir / row["file"], mmap_mode="r")
-            if row["role"] == "background":
+            pixels = open_pixels(cache_dir, row)
+            if row.role == "background":
                 backgrounds.append(pixels)
                 shares.append(_PREPARED_BACKGROUND_SHARE)
                 continue
             item = CutoutItem(
-                name=row["name"],
-                kind=row["kind"],
+                name=row.name,
+                kind=row.kind,
                 pixels=pixels,
-                cut=frozenset(row["cut"]),
-                share=per_source[row["source"]] ** -0.5,
+                cut=frozenset(row.cut),
+                share=per_source[row.source] ** -0.5,
             )
             cutouts.setdefault(item.kind, []).append(item)
     return Library(
@@ -120,20 +116,3 @@ def load_library(cache_dir: Path | None) -> Library:
         backgrounds=tuple(backgrounds),
         background_shares=tuple(shares),
     )
-
-
-def _index_rows(cache_dir: Path) -> list[dict[str, str]]:
-    path = cache_dir / INDEX_NAME
-    try:
-        index = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"no readable {INDEX_NAME} in {cache_dir}; make it with pocketmatte.training.prepare"
-        raise MediaError(msg) from error
-    if index.get("version") != INDEX_VERSION:
-        msg = (
-            f"{path} has version {index.get('version')}, this program reads {INDEX_VERSION}; "
-            "prepare the folder again"
-        )
-        raise MediaError(msg)
-    rows: list[dict[str, str]] = index["items"]
-    return rows

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from pocketmatte.pictures import is_picture
+from pocketmatte.training.cache import BACKGROUNDS, INDEX_NAME, STILLS
+from pocketmatte.training.composite_videos import CompositeVideos, soft_clips
 from pocketmatte.training.compositions import ClipComposer
 from pocketmatte.training.folder_videos import FolderVideos
-from pocketmatte.training.library import INDEX_NAME
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.object_videos import ObjectVideos
 from pocketmatte.training.pseudo_videos import PseudoVideos
@@ -13,10 +15,10 @@ from pocketmatte.training.stills import StillFolder
 from pocketmatte.training.video import Video, VideoSource
 from tiers.errors import MediaError
 
-STILLS, CLIPS, BACKGROUNDS = "stills", "clips", "backgrounds"  # of the user's own folder
+CLIPS = "clips"  # folder of the user's own clips, beside those of a cache
 
 # How often each kind is drawn; they are shares of those that there are.
-_THINGS, _PEOPLE, _STILLS, _CLIPS = 0.4, 0.3, 0.2, 0.3
+_THINGS, _PEOPLE, _STILLS, _CLIPS, _COMPOSITES = 0.4, 0.3, 0.2, 0.3, 0.2
 
 
 class Compositions:
@@ -47,7 +49,8 @@ def made(
     Args:
         stage: Gives the sizes.
         data: Folder with any of ``stills/`` (``image/`` with ``alpha/`` or ``mask/``), ``clips/``
-            (``frames/`` with ``alpha/`` or ``masks/``) and ``backgrounds/`` (pictures), or one that
+            (``frames/`` with ``alpha/`` or ``masks/``) and ``backgrounds/`` (pictures, and videos
+            to compose the clips with ``alpha/`` over), or one that
             ``pocketmatte.training.prepare`` wrote, whose cutouts are used too; ``None`` for
             self-made clips alone.
         seed: Of everything random.
@@ -58,14 +61,19 @@ def made(
         MediaError: If ``data`` has none of these, or a file in it is damaged.
     """
     cache = data if data is not None and (data / INDEX_NAME).is_file() else None
-    stills, clips, pictures = (_part(data, name) for name in (STILLS, CLIPS, BACKGROUNDS))
-    if data is not None and cache is None and (stills, clips, pictures) == (None, None, None):
+    stills, clips, backgrounds = (_part(data, name) for name in (STILLS, CLIPS, BACKGROUNDS))
+    if data is not None and cache is None and (stills, clips, backgrounds) == (None, None, None):
         msg = (
             f"{data} has none of {STILLS}/, {CLIPS}/ and {BACKGROUNDS}/; put your own there, or "
             "train without --data"
         )
         raise MediaError(msg)
     sizes = (stage.size_hw, stage.length, objects, seed)
+    composites: CompositeVideos | None = None
+    if clips is not None and backgrounds is not None and soft_clips(clips):
+        composites = CompositeVideos(clips, backgrounds, *sizes)
+    # Videos alone are of use behind clips only; elsewhere it is told that there are no pictures.
+    pictures = backgrounds if composites is None or _has_pictures(backgrounds) else None
     sources: list[tuple[VideoSource, float]] = [(ObjectVideos(*sizes, pictures, clutter), _THINGS)]
     if objects == 1:
         sources.append((Compositions(stage, cache, seed), _PEOPLE))
@@ -73,10 +81,16 @@ def made(
         sources.append((PseudoVideos(StillFolder(stills), *sizes, pictures), _STILLS))
     if clips is not None:
         sources.append((FolderVideos(clips, *sizes), _CLIPS))
+    if composites is not None:
+        sources.append((composites, _COMPOSITES))
     if len(sources) == 1:
         return sources[0][0]
     total = sum(share for _, share in sources)
     return Mixture([each for each, _ in sources], [share / total for _, share in sources], seed)
+
+
+def _has_pictures(folder: Path | None) -> bool:
+    return folder is not None and any(is_picture(path) for path in folder.rglob("*"))
 
 
 def _part(data: Path | None, name: str) -> Path | None:

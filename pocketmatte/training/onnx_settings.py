@@ -72,6 +72,31 @@ def settings_beside(path: Path) -> OnnxSettings | None:
     return settings_of(given, str(files[0]))
 
 
+def words_by_file(words: Sequence[str], files: Sequence[Path]) -> dict[Path, list[str]]:
+    """Share out settings among ONNX files.
+
+    Args:
+        words: ``SETTING=VALUE`` where there is one file, ``NAME.SETTING=VALUE`` for ``NAME.onnx``.
+        files: The ONNX files.
+
+    Returns:
+        Of each file that some are of, its ``SETTING=VALUE``.
+
+    Raises:
+        UsageError: If it is not clear which file one is of.
+    """
+    shared: dict[Path, list[str]] = {}
+    for word in words:
+        owner, dot, _ = word.partition("=")[0].rpartition(".")
+        of = [file for file in files if not dot or file.stem == owner]
+        if len(of) != 1:
+            names = ", ".join(file.stem for file in files) or "none"
+            msg = f"--set {word}: of which ONNX teacher ({names})? give NAME.SETTING=VALUE"
+            raise UsageError(msg)
+        shared.setdefault(of[0], []).append(word.removeprefix(owner + dot))
+    return shared
+
+
 def settings_from(words: Sequence[str]) -> OnnxSettings:
     """Read settings that were given as ``NAME=VALUE``, three numbers with commas between.
 

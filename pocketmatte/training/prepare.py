@@ -6,7 +6,6 @@ python -m pocketmatte.training.prepare --data DIR --weights DIR --out CACHE
 import argparse
 import dataclasses
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pocketmatte.training import subtraction
+from export.atomic import whole
+from pocketmatte.training import cache, subtraction
 from pocketmatte.training.cutouts import (
     Cutout,
     FloatArray,
@@ -26,10 +26,8 @@ from pocketmatte.training.cutouts import (
     read_video,
     without_specks,
 )
-from pocketmatte.training.library import INDEX_NAME, INDEX_VERSION
-from pocketmatte.training.made import BACKGROUNDS, STILLS
 from pocketmatte.training.masks import blurred, components, grown, overlap
-from pocketmatte.training.sources import Selection, Source, SourceIndex
+from pocketmatte.training.sources import Matte, Selection, Source, SourceIndex
 from pocketmatte.training.teachers import Teachers
 from tiers.errors import PocketMatteError, UsageError
 
@@ -80,16 +78,20 @@ def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
         The number of arrays written.
 
     Raises:
-        UsageError: If a picture's licence class is not allowed.
+        UsageError: If a picture's licence class is not allowed, or the place to write to holds
+            something else than a cache.
+        MediaError: If a picture cannot be read.
     """
     selection = SourceIndex(data_dir).selection()
+    place = out_dir.resolve()
+    cache.require_replaceable(place, {_still_name(matte) for matte in selection.mattes})
     teachers = Teachers(weights_dir)
-    if out_dir.exists() and not (out_dir / INDEX_NAME).is_file():
-        msg = f"{out_dir} exists and is no cache; give an empty place with --out"
-        raise UsageError(msg)
-    part_dir = out_dir.with_name(out_dir.name + ".part")
-    shutil.rmtree(part_dir, ignore_errors=True)
-    part_dir.mkdir(parents=True)
+    with whole(place) as part_dir:
+        part_dir.mkdir()
+        return _write(part_dir, selection, teachers)
+
+
+def _write(part_dir: Path, selection: Selection, teachers: Teachers) -> int:
     rows = []
     started = time.monotonic()
     for entry in _entries(selection, teachers):
@@ -97,31 +99,29 @@ def prepare(data_dir: Path, weights_dir: Path, out_dir: Path) -> int:
         np.save(part_dir / file_name, entry.pixels)
         rows.append(
             {
-                "name": entry.name,
-                "role": entry.role,
-                "kind": entry.kind,
+                **{name: getattr(entry, name) for name in ("name", "role", "kind", "made_by")},
                 "cut": list(entry.cut),
                 "file": file_name,
                 "source": entry.source.item,
                 "licence_class": entry.source.licence_class,
                 "licence": entry.source.licence,
-                "made_by": entry.made_by,
             }
         )
         if entry.role == "background":
-            _save(part_dir / BACKGROUNDS / f"{entry.name}.png", entry.pixels[0])
+            _save(part_dir / cache.BACKGROUNDS / f"{entry.name}.png", entry.pixels[0])
         seconds = time.monotonic() - started
         sys.stderr.write(f"{seconds:6.1f} s  {entry.role} {entry.name} {entry.pixels.shape}\n")
     for matte in selection.mattes:
-        name = f"{matte.source.path.stem}.png"
-        picture = _fitted(read_picture(matte.source.path, "RGB"))
-        _save(part_dir / STILLS / "image" / name, picture)
-        _save(part_dir / STILLS / "alpha" / name, _fitted(read_picture(matte.alpha_path, "L")))
-    text = json.dumps({"version": INDEX_VERSION, "items": rows}, indent=1)
-    (part_dir / INDEX_NAME).write_text(text + "\n", "utf-8")
-    shutil.rmtree(out_dir, ignore_errors=True)
-    part_dir.rename(out_dir)
+        stills, name = part_dir / cache.STILLS, _still_name(matte)
+        _save(stills / "image" / name, _fitted(read_picture(matte.source.path, "RGB")))
+        _save(stills / "alpha" / name, _fitted(read_picture(matte.alpha_path, "L")))
+    text = json.dumps({"version": cache.INDEX_VERSION, "items": rows}, indent=1)
+    (part_dir / cache.INDEX_NAME).write_text(text + "\n", "utf-8")
     return len(rows)
+
+
+def _still_name(matte: Matte) -> str:
+    return f"{matte.source.path.stem}.png"
 
 
 def _save(path: Path, pixels: Picture) -> None:

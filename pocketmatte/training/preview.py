@@ -121,7 +121,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--gap", type=int, default=5, help="largest step between frames (5)")
     parser.add_argument("--pictures", type=Path, help="folder of pictures for backgrounds")
-    parser.add_argument("--backgrounds", type=Path, help="compose the clips over these clips")
+    parser.add_argument(
+        "--backgrounds", type=Path, help="compose the clips over what is in this folder"
+    )
     return parser.parse_args(arguments)
 
 

@@ -28,6 +28,8 @@ EVALUATION_BACKGROUNDS = frozenset({"crissy_field", "room", "palms_moving_camera
 # In sorted order of file name, every fifth item of a matte set is for evaluation.
 _EVALUATION_STRIDE = 5
 
+_COLUMNS = ("item", "licence_class", "licence")  # of index.csv, beside others
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
@@ -73,7 +75,7 @@ class SourceIndex:
         data_dir: Folder with ``index.csv``.
 
     Raises:
-        MediaError: If there is no such table.
+        MediaError: If there is no such table, or it cannot be read.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -81,36 +83,60 @@ class SourceIndex:
         path = data_dir / "index.csv"
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                self._rows = list(csv.DictReader(file))
+                table = csv.DictReader(file)
+                columns = table.fieldnames or ()
+                self._rows = list(table)
         except OSError as error:
             msg = f"no index.csv in {data_dir}; give the folder that holds the data"
             raise MediaError(msg) from error
+        except (ValueError, csv.Error) as error:
+            msg = f"{path} cannot be read ({error}); save it as CSV in UTF-8"
+            raise MediaError(msg) from error
+        missing = [name for name in _COLUMNS if name not in columns]
+        if missing:
+            msg = f"{path} has no column {missing[0]}; it needs {', '.join(_COLUMNS)}"
+            raise MediaError(msg)
 
     def source(self, path: Path) -> Source:
-        """The entry of a file.
+        """The entry of a file, for which all rows speak that are about it or a folder above it.
 
         Raises:
-            UsageError: If the index does not list the file, its licence class is not allowed, or
-                it belongs to the evaluation clips.
+            UsageError: If it is a link or lies outside, the index does not list it, a row of it
+                has no licence or a class that is not allowed, or it is for evaluation.
         """
-        item = path.relative_to(self._data_dir).as_posix()
+        item = self._item(path)
         if item.startswith("clips/"):
             msg = f"{item} is for evaluation only; train on clips_nogt, mattes or backgrounds"
             raise UsageError(msg)
-        row = next((row for row in self._rows if _lists(row["item"], item)), None)
-        if row is None:
+        rows = [row for row in self._rows if _lists(row["item"] or "", item)]
+        if not rows:
             msg = f"index.csv does not list {item}; add its row with the licence, or leave it out"
             raise UsageError(msg)
-        if row["licence_class"] not in ALLOWED_LICENCE_CLASSES:
-            allowed = ", ".join(sorted(ALLOWED_LICENCE_CLASSES))
-            msg = (
-                f"{item} has licence class {row['licence_class']!r}, training takes {allowed} "
-                "only; leave it out"
-            )
-            raise UsageError(msg)
+        for row in rows:
+            if row["licence_class"] not in ALLOWED_LICENCE_CLASSES:
+                allowed = ", ".join(sorted(ALLOWED_LICENCE_CLASSES))
+                msg = (
+                    f"{item} has licence class {row['licence_class']!r}, training takes {allowed} "
+                    "only; leave it out"
+                )
+                raise UsageError(msg)
+            if not (row["licence"] or "").strip():
+                msg = f"{item} has no licence in index.csv; name it there, or leave the file out"
+                raise UsageError(msg)
         return Source(
-            path=path, item=item, licence_class=row["licence_class"], licence=row["licence"]
+            path=path, item=item, licence_class=rows[0]["licence_class"], licence=rows[0]["licence"]
         )
+
+    def _item(self, path: Path) -> str:
+        """Return the path within the data folder of a file that lies there itself."""
+        if not path.is_relative_to(self._data_dir) or ".." in path.parts:
+            msg = f"{path} is not in {self._data_dir}; train on what index.csv speaks of"
+            raise UsageError(msg)
+        item = path.relative_to(self._data_dir)
+        if path.resolve() != self._data_dir.resolve() / item:
+            msg = f"{item.as_posix()} is a link; put the file itself there, with its own licence"
+            raise UsageError(msg)
+        return item.as_posix()
 
     def selection(self) -> Selection:
         """Everything of the data folder that is trained on, checked before any work is done.
@@ -151,7 +177,7 @@ class SourceIndex:
         return [
             Matte(
                 source=self.source(path),
-                alpha_path=folder / f"{path.stem}.png",
+                alpha_path=self.source(folder / f"{path.stem}.png").path,
                 kind=MATTE_SETS[set_name],
             )
             for path in pictures

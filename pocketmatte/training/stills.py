@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from pocketmatte.pictures import check_file, is_picture, read_matte, read_picture
+from pocketmatte.label_pictures import are_hard, read_alpha, read_labels
+from pocketmatte.pictures import is_picture, read_picture
 from pocketmatte.training.textures import Picture
 from tiers.errors import MediaError
 
@@ -20,12 +20,6 @@ Matte = NDArray[np.uint8]
 
 # Soft mattes before hard masks where a folder has both.
 _TRUTH_FOLDERS = ("alpha", "mask", "masks")
-
-# Grey masks are 0 or 255; the middle tells which.
-_MIDDLE = 127
-
-# In a paletted mask, as of DAVIS and YouTube-VOS, this label means "do not judge".
-_VOID_LABEL = 255
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +62,8 @@ class StillFolder:
     """Stills of a folder, read one at a time.
 
     Args:
-        folder: Holds ``image/`` with ``alpha/`` or ``mask/``, whose files pair by name. A grey
-            mask shows one object; in a paletted one, each index above 0 is an object.
+        folder: Holds ``image/`` with ``alpha/`` or ``mask/``, whose files pair by name. What a
+            mask may look like says ``label_pictures``.
 
     Raises:
         MediaError: If pictures or mattes are missing.
@@ -80,7 +74,6 @@ class StillFolder:
         if truth is None or not (folder / "image").is_dir():
             msg = f"{folder}: holds no stills; put pictures into image/ and mattes into alpha/"
             raise MediaError(msg)
-        self.soft = truth.name == "alpha"
         mattes = {path.stem: path for path in _pictures(truth)}
         pictures = {path.stem: path for path in _pictures(folder / "image")}
         alone = sorted(mattes.keys() ^ pictures.keys())
@@ -88,6 +81,7 @@ class StillFolder:
             what = f"{alone[0]} has no partner" if alone else "no picture is there"
             msg = f"{folder}: {what}; give each of image/ one of its name in {truth.name}/"
             raise MediaError(msg)
+        self.soft = not are_hard([mattes[stem] for stem in sorted(mattes)])
         self._pairs = [(pictures[stem], mattes[stem]) for stem in sorted(pictures)]
 
     def __len__(self) -> int:
@@ -101,7 +95,7 @@ class StillFolder:
         """
         picture_path, matte_path = self._pairs[number]
         picture = read_picture(picture_path)
-        matte = read_matte(matte_path) if self.soft else read_labels(matte_path)
+        matte = read_alpha(matte_path, hard=False) if self.soft else read_labels(matte_path)
         if picture.shape[:2] != matte.shape:
             msg = (
                 f"{matte_path}: is {matte.shape[1]}x{matte.shape[0]} but its picture is"
@@ -109,28 +103,6 @@ class StillFolder:
             )
             raise MediaError(msg)
         return Still(name=picture_path.stem, picture=picture, matte=matte, soft=self.soft)
-
-
-def read_labels(path: Path) -> Matte:
-    """Read a hard mask.
-
-    Returns:
-        ``(H, W)`` numbers of objects, 0 for none: the indices of a paletted picture, or 1 where
-        any other is brighter than its middle.
-
-    Raises:
-        MediaError: If the file is missing, empty, damaged or no picture.
-    """
-    check_file(path)
-    try:
-        with Image.open(path) as image:
-            indices = np.asarray(image) if image.mode == "P" else None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        msg = f"{path}: is no readable mask; give an intact PNG file"
-        raise MediaError(msg) from error
-    if indices is None:
-        return (read_matte(path) > _MIDDLE).astype(np.uint8)
-    return np.where(indices == _VOID_LABEL, 0, indices).astype(np.uint8)
 
 
 def chosen_labels(random: np.random.Generator, labels: Sequence[Matte], count: int) -> list[int]:

@@ -20,8 +20,10 @@ def make_clip(path: Path, count: int = 3, truth: str = "alpha") -> Path:
     return path
 
 
-@pytest.mark.parametrize("truth", ["alpha", "masks"])
-def test_a_clip_gives_frames_with_their_mattes(tmp_path: Path, truth: str) -> None:
+@pytest.mark.parametrize(("truth", "shares"), [("alpha", (0.2, 0.4, 0.6)), ("masks", (1, 1, 1))])
+def test_a_clip_gives_frames_with_their_mattes(
+    tmp_path: Path, truth: str, shares: tuple[float, ...]
+) -> None:
     clip = open_clip(make_clip(tmp_path / "dancer", truth=truth))
     assert (clip.name, len(clip), clip.size_hw) == ("dancer", 3, (4, 6))
     for index, (frame, alpha) in enumerate(clip):
@@ -29,8 +31,9 @@ def test_a_clip_gives_frames_with_their_mattes(tmp_path: Path, truth: str) -> No
         assert alpha.shape == (4, 6)
         assert frame.dtype == alpha.dtype == np.float32
         np.testing.assert_allclose(frame[0, 0], (index / 255, 1, 0), atol=0.02)
-        np.testing.assert_allclose(alpha, 0.2 * (index + 1), rtol=1e-6)
+        np.testing.assert_allclose(alpha, shares[index], rtol=1e-6)
     assert len(list(clip)) == 3
+    assert clip.hard == (truth == "masks")
 
 
 def test_soft_mattes_come_before_hard_masks(tmp_path: Path) -> None:

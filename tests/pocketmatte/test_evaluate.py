@@ -63,13 +63,14 @@ def test_a_network_that_sees_nothing_has_the_errors_of_alpha_0(
     mses = {name: clip["metrics"]["mse"] for name, clip in found.items()}
     assert mses == pytest.approx({"quarter": 250, "fifth": 40, "flicker": 500}, rel=1e-6)
     # the best constant is 0, a fifth, and anything
-    constants = {name: clip["constant_mad"] for name, clip in found.items()}
+    constants = {name: clip["baselines"]["constant_mad"] for name, clip in found.items()}
     assert constants == pytest.approx({"quarter": 250, "fifth": 0, "flicker": 500}, abs=1e-3)
     assert found["quarter"]["metrics"]["dtssd"] == 0  # it stands still
     assert found["flicker"]["metrics"]["dtssd"] > 0
     for name in METRICS:
         mean = np.mean([clip["metrics"][name] for clip in found.values()])
-        assert entry["mean"][name] == pytest.approx(mean)
+        assert entry["mean"]["metrics"][name] == pytest.approx(mean)
+    assert entry["mean"]["baselines"] == pytest.approx({"constant_mad": 250}, abs=1e-3)
 
 
 def test_the_table_shows_clips_mean_and_constant(
@@ -105,6 +106,7 @@ def test_only_so_many_frames_are_measured_at_a_multiple_of_16(
         tmp_path / "clip", [flat(51, (71, 100)), flat(51, (71, 100)), flat(255, (71, 100))]
     )
     entry = evaluated(cli, "--clips", clip, "--frames", 2, "--weights", zero_weights)
+    assert (entry["bundle"], entry["recipe"], entry["frames_limit"]) == (None, None, 2)
     (found,) = entry["clips"]
     assert (found["frames"], found["size_hw"]) == (2, [64, 96])
     assert found["metrics"]["mad"] == pytest.approx(200, rel=1e-6)
@@ -119,10 +121,43 @@ def test_a_bundle_measures_what_pytorch_measures_at_the_tiers_size(
     words = ("--bundle", bundle, "--runtime", "onnxruntime")
     entry = evaluated(cli, "--clips", clip, *words)
     assert entry["runtime"] == "onnxruntime"
-    assert entry["mean"] == pytest.approx(torch_mean, rel=1e-3, abs=1e-3)
-    assert 1 < entry["mean"]["mad"] < 999
+    for part in ("metrics", "baselines"):
+        assert entry["mean"][part] == pytest.approx(torch_mean[part], rel=1e-3, abs=1e-3)
+    assert 1 < entry["mean"]["metrics"]["mad"] < 999
+    assert (entry["bundle"], entry["recipe"], entry["frames_limit"]) == (str(bundle), "fp32", None)
     (held,) = read_manifest(bundle).weights
     assert entry["weights"] == {"origin": "seeded for a test", "digest": held.digest}
+
+
+def test_two_folders_of_one_name_are_told_apart(
+    cli: Callable[..., Any], zero_weights: Path, tmp_path: Path
+) -> None:
+    clips = [make_clip(tmp_path / name / "clip", [quarter()]) for name in "ab"]
+    words = ("--clips", *clips, "--weights", zero_weights)
+    entry = evaluated(cli, *words)
+    assert [clip["clip"] for clip in entry["clips"]] == ["clip", "clip"]
+    assert [clip["path"] for clip in entry["clips"]] == [str(clip) for clip in clips]
+    said = cli("evaluate", "rvm", "--tier", "t01", *words)
+    first, second, _ = (line.split() for line in said.out.splitlines() if line.startswith("t01"))
+    assert first[1].endswith("a/clip")
+    assert second[1].endswith("b/clip")
+
+
+@pytest.mark.parametrize("white", [1, 7, 255])
+@pytest.mark.parametrize("palette", [False, True])
+def test_masks_of_any_convention_are_whole_mattes(
+    cli: Callable[..., Any], zero_weights: Path, tmp_path: Path, white: int, palette: bool
+) -> None:
+    clip = make_clip(tmp_path / "clip", [quarter()])
+    (clip / "alpha").rename(clip / "masks")
+    mask = Image.fromarray(quarter() // 255 * np.uint8(white))
+    if palette:
+        mask = mask.convert("P")
+        mask.putpalette([0, 0, 0] + [128, 0, 0] * (white - 1) + [0, 128, 0])
+    mask.save(clip / "masks" / "000.png")
+    (found,) = evaluated(cli, "--clips", clip, "--weights", zero_weights)["clips"]
+    void = palette and white == 255  # which is not to be judged
+    assert found["metrics"]["mad"] == pytest.approx(0 if void else 250, rel=1e-6)
 
 
 def test_a_tier_without_trained_weights_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:

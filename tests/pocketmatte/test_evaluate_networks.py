@@ -86,10 +86,11 @@ def test_every_network_is_measured_from_pytorch(
     assert entry["weights"]["origin"] == "seeded for a test"
     assert result["clip"] == "data"
     assert result["frames"] == COUNTED[network]
-    values = {**result["metrics"], **result}
+    values = {**result["metrics"], **result["baselines"]}
+    mean = {**entry["mean"]["metrics"], **entry["mean"]["baselines"]}
     for column in PROTOCOLS[network].columns:
         assert math.isfinite(values[column.name])
-        assert entry["mean"][column.name] == pytest.approx(values[column.name])
+        assert mean[column.name] == pytest.approx(values[column.name])
 
 
 def test_the_table_shows_every_column_and_the_mean_over_objects(
@@ -103,16 +104,29 @@ def test_the_table_shows_every_column_and_the_mean_over_objects(
     words = ("--clips", one, two, "--weights", weights_of("propagation", tmp_path))
     entry = evaluated(cli, "propagation", *words)
     found = [clip["metrics"]["j"] for clip in entry["clips"]]
-    assert [clip["objects"] for clip in entry["clips"]] == [1, 2]
-    assert entry["mean"]["j"] == pytest.approx((found[0] + 2 * found[1]) / 3)
+    assert [clip["weight"] for clip in entry["clips"]] == [1, 2]
+    assert entry["mean"]["metrics"]["j"] == pytest.approx((found[0] + 2 * found[1]) / 3)
     said = cli("evaluate", "propagation", "--tier", "t01", *words)
     head, *rows = [line.split() for line in said.out.splitlines() if line.strip()]
     assert head[:4] == ["tier", "clip", "frames", "J"]
     assert [row[:4] for row in rows] == [
         ["t01", "one", "1", f"{found[0]:.3f}"],
         ["t01", "two", "1", f"{found[1]:.3f}"],
-        ["t01", "mean", "-", f"{entry['mean']['j']:.3f}"],
+        ["t01", "mean", "-", f"{entry['mean']['metrics']['j']:.3f}"],
     ]
+
+
+def test_every_picture_counts_once_in_a_mean_over_folders(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    one = make_data(tmp_path / "one", "foreground", count=1)
+    three = make_data(tmp_path / "three", "foreground", count=3)
+    words = ("--clips", one, three, "--weights", weights_of("foreground", tmp_path))
+    entry = evaluated(cli, "foreground", *words)
+    alone, several = (clip["baselines"]["prior_miou"] for clip in entry["clips"])
+    assert [clip["weight"] for clip in entry["clips"]] == [1, 3]
+    assert alone < 0.5 < several
+    assert entry["mean"]["baselines"]["prior_miou"] == pytest.approx((alone + 3 * several) / 4)
 
 
 def test_the_same_data_gives_the_same_scores(cli: Callable[..., Any], tmp_path: Path) -> None:
@@ -151,7 +165,8 @@ def test_a_bundle_of_several_programs_scores_what_pytorch_scores(
     wanted = evaluated(cli, "fusion", "--clips", data, "--weights", weights_of("fusion", tmp_path))
     assert found["runtime"] == "onnxruntime"
     assert found["weights"] == wanted["weights"]
-    assert found["mean"] == pytest.approx(wanted["mean"], abs=1e-3)
+    for part in ("metrics", "baselines"):
+        assert found["mean"][part] == pytest.approx(wanted["mean"][part], abs=1e-3)
 
 
 def listed(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:

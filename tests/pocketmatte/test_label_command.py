@@ -69,7 +69,7 @@ def test_what_is_there_is_taken_as_it_is_and_a_table_is_printed(
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("out/**/*")}
     again = labelled(cli, *words)
     assert (first.code, again.code) == (0, 0)
-    assert "photos       2     2" in first.out
+    assert "photos       2     2      0" in first.out
     assert again.out == first.out
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("out/**/*")} == times
 
@@ -82,7 +82,10 @@ def test_of_teachers_that_disagree_no_frame_is_kept_and_the_command_fails(
     both = ("--teacher", teacher, "--teacher", dark, "--out", out)
     said = labelled(cli, photos, *both)
     assert said.code == 1
-    assert said.err == "no frame was kept; of the best clip the agreement is 0.00 in the mean\n"
+    assert said.err == (
+        "of 2 frame(s) something was found by bright.onnx in 2, dark.onnx in 2\n"
+        "no frame was kept; of the best clip the agreement is 0.00 in the mean\n"
+    )
     assert [path.name for path in (out / "photos").iterdir()] == ["labels.json"]
     said = labelled(cli, photos, *both[:-1], tmp_path / "all", "--agreement", 0)
     assert said.code == 0
@@ -103,6 +106,55 @@ def test_pictures_apart_hard_masks_and_every_other_frame(
     said = labelled(cli, photos, "--every", 2, "--teacher", teacher, "--out", out, "--json")
     assert said.json()["settings"]["every"] == 2
     assert sorted(path.stem for path in (out / "photos/alpha").iterdir()) == ["000000", "000002"]
+
+
+def test_frames_in_which_nothing_is_found_are_told_and_left_out(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    photos, out = photographs(tmp_path / "photos"), tmp_path / "out"
+    blind = bright(tmp_path / "blind.onnx", 3.0)  # alpha is next to nothing, all over, and sure
+    said = labelled(cli, photos, "--teacher", blind, "--out", out)
+    assert said.code == 1
+    assert said.err == (
+        "2 of 2 frame(s) left out, where nothing was found; see --keep-empty\n"
+        "of 2 frame(s) something was found by blind.onnx in 0\n"
+        "no frame was kept\n"
+    )
+    assert "photos       2     0      2" in said.out
+    assert [path.name for path in (out / "photos").iterdir()] == ["labels.json"]
+    out = tmp_path / "all"
+    said = labelled(cli, photos, "--teacher", blind, "--out", out, "--keep-empty", "--json")
+    assert said.code == 0
+    (clip,) = said.json()["clips"]
+    assert [clip[name] for name in ("kept", "empty", "found", "agreement")] == [2, 2, [0], None]
+    assert said.err == "of 2 frame(s) something was found by blind.onnx in 0\n"
+    assert read_matte(out / "photos/alpha/000001.png").max() == 0
+
+
+def test_a_limit_of_frames_and_the_settings_of_one_of_two_teachers(
+    cli: Callable[..., Any], tmp_path: Path, teacher: Path
+) -> None:
+    photos, out = photographs(tmp_path / "photos", 3), tmp_path / "out"
+    logits = bright(tmp_path / "raw.onnx", end="Identity")
+    both = (photos, "--teacher", teacher, "--teacher", logits, "--out", out)
+    said = labelled(cli, *both, "--frames", 2, "--set", "raw.activation=sigmoid", "--json")
+    result = said.json()
+    assert [each["activation"] for each in result["teachers"]] == ["none", "sigmoid"]
+    assert (result["frames"], result["kept"], result["settings"]["frames"]) == (2, 2, 2)
+    assert result["clips"][0]["runs"] == [[0, 1]]
+    assert sorted(path.stem for path in (out / "photos/alpha").iterdir()) == ["000000", "000001"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": "pocketmatte.labels/1"}'])
+def test_a_clip_that_an_older_program_or_another_labelled_is_not_touched(
+    cli: Callable[..., Any], tmp_path: Path, teacher: Path, text: str
+) -> None:
+    photos, out = photographs(tmp_path / "photos"), tmp_path / "out"
+    (out / "photos").mkdir(parents=True)
+    (out / "photos/labels.json").write_text(text)
+    said = labelled(cli, photos, "--teacher", teacher, "--out", out)
+    assert f"{out / 'photos'} is there" in said.refusal(2)
+    assert (out / "photos/labels.json").read_text() == text
 
 
 @pytest.mark.parametrize("half", ["none", "a killed run's"])
@@ -164,9 +216,8 @@ def test_a_tier_of_our_own_mattes_as_it_does_elsewhere(
     cli: Callable[..., Any], tmp_path: Path, t01_weights: Path
 ) -> None:
     photos, out = photographs(tmp_path / "photos", 3), tmp_path / "out"
-    said = labelled(
-        cli, photos, "--teacher", f"rvm:t01={t01_weights}", "--agreement", 0, "--out", out, "--json"
-    )  # fmt: skip
+    words = ("--teacher", f"rvm:t01={t01_weights}", "--agreement", 0, "--keep-empty", "--out", out)
+    said = labelled(cli, photos, *words, "--json")
     (told,) = said.json()["teachers"]
     assert (told["name"], told["weights"]) == ("rvm:t01", "t01.safetensors")
     spec = tier("rvm", "t01")
@@ -199,7 +250,12 @@ def test_a_tier_of_our_own_mattes_as_it_does_elsewhere(
         (("--agreement", "nan"), 2, "--agreement is nan; it lies in 0..1"),
         (("--every", 0), 2, "--every is 0; it must be 1 or more"),
         (("--set", "mean"), 2, "--set is 'mean'; give NAME=VALUE, as in size=320x320"),
-        (("--teacher", "b.onnx", "--set", "mean=1"), 2, "--set is of one ONNX teacher, not of 2"),
+        (("--frames", 0), 2, "--frames is 0; it must be 1 or more"),
+        (
+            ("--teacher", "b.onnx", "--set", "mean=1"),
+            2,
+            "--set mean=1: of which ONNX teacher (bright, b)? give NAME.SETTING=VALUE",
+        ),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_line(

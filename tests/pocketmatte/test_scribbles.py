@@ -15,6 +15,7 @@ from pocketmatte.scribbles import (
     next_scribbles,
     scribble,
 )
+from pocketmatte.stroke_paths import inked, middle
 
 Mask = npt.NDArray[np.bool_]
 
@@ -222,3 +223,33 @@ def test_masks_of_two_sizes_are_refused() -> None:
 def test_a_pen_without_width_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^width_px is 0; a pen draws at least 1 pixel wide$"):
         scribble(egg(), generator(), 0)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(row=st.integers(0, 11), column=st.integers(0, 14), diameter_px=st.integers(1, 12))
+def test_a_round_pen_covers_what_is_within_its_radius_at_the_edge_too(
+    row: int, column: int, diameter_px: int
+) -> None:
+    drawn = inked(np.array([(row, column)]), (12, 15), diameter_px)
+    for y in range(12):
+        for x in range(15):
+            near = 4 * ((y - row) ** 2 + (x - column) ** 2) <= diameter_px**2
+            assert drawn[y, x] == near
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_middle_of_a_region_leads_from_neighbour_to_neighbour(
+    shape: Callable[[], Mask],
+) -> None:
+    region = shape()
+    path = middle(region).astype(np.int64)
+    assert region[tuple(path.T)].all()
+    assert (np.abs(np.diff(path, axis=0)).max(axis=1) == 1).all() or len(path) == 1
+    assert len(np.unique(path, axis=0)) == len(path)
+
+
+def test_the_middle_of_a_region_reaches_the_picture_edge_it_ends_at() -> None:
+    path = middle(np.ones((9, 60), dtype=bool))
+    assert path[:, 1].min() < 5
+    assert path[:, 1].max() > 54
+    assert set(path[10:-10, 0]) == {4.0}

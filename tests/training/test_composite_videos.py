@@ -1,13 +1,13 @@
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from pocketmatte.training.composite_videos import CompositeVideos
-from pocketmatte.training.footage import find_footage, read_footage
+from pocketmatte.training.footage import find_backdrops, find_footage, read_footage
+from tests.training.drawn_videos import make_video
 from tiers.errors import MediaError
 
 SIZE_HW = (40, 48)
@@ -24,22 +24,6 @@ def make_foreground(path: Path, count: int = 6, truth: str = "alpha") -> Path:
             (path / folder).mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(np.rint(array).astype(np.uint8))
             picture.save(path / folder / f"{number:03}.png")
-    return path
-
-
-def make_video(path: Path, count: int = 30) -> Path:
-    """Frame ``n`` shows the five binary digits of ``n`` as bars."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=15)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for number in range(count):
-            digits = np.array([255 * (number >> digit & 1) for digit in range(5)], np.uint8)
-            bars = np.broadcast_to(np.repeat(digits, 20)[:96, None], (64, 96, 3))
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(bars), "rgb24")
-            for packet in stream.encode(picture):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
     return path
 
 
@@ -116,7 +100,7 @@ def test_damaged_footage_is_named(folders: tuple[Path, Path]) -> None:
     random = np.random.default_rng(0)
     video = folders[1] / "bars.mp4"
     video.write_bytes(b"no video at all")
-    with pytest.raises(MediaError, match=r"bars\.mp4: the video cannot be decoded"):
+    with pytest.raises(MediaError, match=r"bars\.mp4: is no readable video"):
         read_footage(random, video, 3, 1, 32)
     video.write_bytes(b"")
     with pytest.raises(MediaError, match=r"bars\.mp4: the file is empty"):
@@ -133,6 +117,37 @@ def test_folders_without_footage_or_alphas_are_refused(
     with pytest.raises(MediaError, match="no backgrounds; put"):
         CompositeVideos(folders[0], tmp_path / "nowhere", SIZE_HW, 3, 1, 0)
     make_foreground(tmp_path / "masked" / "disc", truth="masks")
-    source = CompositeVideos(tmp_path / "masked", folders[1], SIZE_HW, 3, 1, 0)
-    with pytest.raises(MediaError, match=r"disc: has masks but no alpha/"):
-        source.video(0)
+    with pytest.raises(MediaError, match=r"masked: no clip has alpha/; only soft mattes can be"):
+        CompositeVideos(tmp_path / "masked", folders[1], SIZE_HW, 3, 1, 0)
+
+
+def test_of_clips_with_masks_and_with_alphas_the_latter_are_composed(
+    folders: tuple[Path, Path],
+) -> None:
+    make_foreground(folders[0] / "masked", truth="masks")
+    source = CompositeVideos(*folders, SIZE_HW, 2, 1, 0)
+    for index in range(6):
+        alpha = source.video(index).alpha
+        assert ((alpha > 0.05) & (alpha < 0.95)).any()
+
+
+def test_backdrops_are_clips_of_frames_and_all_else_by_itself(
+    folders: tuple[Path, Path],
+) -> None:
+    behind = folders[1]
+    make_frames(behind / "photos" / "woods", 2)
+    make_frames(behind / "walk" / "alpha", 5)  # of the clip's own mattes there is no picture
+    make_frames(behind / ".hidden", 1)
+    (behind / "photos" / "again").symlink_to(behind)
+    found = [path.relative_to(behind).as_posix() for path in find_backdrops(behind)]
+    woods = [f"photos/woods/{number}.png" for number in (0, 1)]
+    assert found == ["bars.mp4", *woods, "walk/frames", "wall.jpg"]
+    assert find_backdrops(behind / "walk") == (behind / "walk" / "frames",)
+
+
+def test_a_playlist_in_the_guise_of_a_video_is_not_followed(tmp_path: Path) -> None:
+    make_video(tmp_path / "other.mp4")
+    playlist = tmp_path / "behind.mkv"
+    playlist.write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(MediaError, match=r"behind\.mkv: is no readable video"):
+        read_footage(np.random.default_rng(0), playlist, 3, 1, 32)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pocketmatte.label_pictures import read_labels
 from pocketmatte.pictures import over_black
-from pocketmatte.training import folder_videos
+from pocketmatte.training import folder_videos, labels
 from pocketmatte.training.clip_reading import taken_apart
+from pocketmatte.training.clip_runs import clip_numbers, runs_of
 from pocketmatte.training.folder_videos import FolderVideos
-from pocketmatte.training.stills import read_labels
 from pocketmatte.training.windows import (
     Crop,
     check_gaps,
@@ -216,6 +218,55 @@ def test_gaps_grow_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     late = np.concatenate(steps[20:])
     assert late.min() >= 1
     assert 7 <= late.max() <= 9
+
+
+def label_runs(clip: Path, runs: object, form: str = labels.FORMAT) -> None:
+    (clip / labels.FILE_NAME).write_text(json.dumps({"format": form, "runs": runs}))
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_windows_do_not_reach_over_frames_that_a_label_left_out(
+    tmp_path: Path, length: int
+) -> None:
+    clip = make_clip(tmp_path / "bars", count=14, truth="masks")
+    for folder in ("frames", "masks"):
+        for number in (4, 5, 9):
+            (clip / folder / f"{number:03}.png").unlink()
+    runs = [[0, 3], [6, 8], [10, 13]]
+    label_runs(clip, runs)
+    places = [range(4), range(4, 7), range(7, 11)]
+    drawn = [clip_numbers(np.random.default_rng(s), clip, length, 9) for s in range(80)]
+    owners = {tuple(place in run for run in places) for numbers in drawn for place in numbers}
+    assert len(owners) == 3
+    for numbers in drawn:
+        assert len({tuple(place in run for run in places) for place in numbers}) == 1
+
+
+def test_runs_that_are_too_short_are_taken_where_there_are_no_others(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "bars", count=5, truth="masks")
+    label_runs(clip, [[0, 0], [1, 4]])
+    drawn = [clip_numbers(np.random.default_rng(s), clip, 3, 1) for s in range(40)]
+    assert {place for numbers in drawn for place in numbers} == {1, 2, 3, 4}
+    drawn = [clip_numbers(np.random.default_rng(s), clip, 6, 1) for s in range(40)]
+    assert [0] * 6 in drawn
+    assert FolderVideos(clip, SIZE_HW, 6, 1, 0).video(0).frames.shape == (6, 3, *SIZE_HW)
+
+
+@pytest.mark.parametrize("runs", [[], [[0, 2]], [[1, 4]], 7, [[0]], [["a", "b"]]])
+def test_labels_that_are_not_of_a_clips_frames_are_told(tmp_path: Path, runs: object) -> None:
+    clip = make_clip(tmp_path / "bars", count=4, truth="masks")
+    label_runs(clip, runs)
+    with pytest.raises(MediaError, match=r"labels\.json: its runs are not of the frames"):
+        FolderVideos(clip, SIZE_HW, 2, 1, 0).video(0)
+
+
+def test_a_file_of_that_name_by_another_program_means_nothing(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "bars", count=4, truth="masks")
+    label_runs(clip, [[0, 1]], form="other")
+    assert runs_of(clip) == (range(4),)
+    runs_of.cache_clear()
+    (clip / labels.FILE_NAME).write_text("{")
+    assert runs_of(clip) == (range(4),)
 
 
 def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:

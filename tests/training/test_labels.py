@@ -1,5 +1,6 @@
 """Pseudo-labels: what several answers together say, and the clips made of it."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +15,11 @@ from pocketmatte.clips import open_clip
 from pocketmatte.media import open_frames
 from pocketmatte.pictures import UInt8Array, read_matte, write_image
 from pocketmatte.runtimes.protocol import FloatArray
-from pocketmatte.training.labels import FILE_NAME, Label, Rules, label_footage, opinion_of
-from pocketmatte.training.onnx_settings import (
-    OnnxSettings,
-)
+from pocketmatte.training.clip_runs import clip_numbers, runs_of
+from pocketmatte.training.labels import FILE_NAME, Rules, label_footage
+from pocketmatte.training.onnx_settings import OnnxSettings
 from pocketmatte.training.onnx_teacher import OnnxTeacher
+from pocketmatte.training.opinions import Label, opinion_of
 from pocketmatte.training.unlabelled import Footage, find_unlabelled
 from tests.training.onnx_files import HW, bright, picture
 from tiers.errors import CheckpointError, MediaError, UsageError
@@ -64,8 +65,15 @@ def test_answers_are_put_together_as_computed_by_hand() -> None:
     assert opinion.agreement == pytest.approx(1 / 3)  # masks 1001 and 1100
 
 
-def test_answers_that_find_nothing_agree() -> None:
-    assert opinion_of([np.full((2, 3), 0.4, np.float32)] * 2).agreement == 1
+def test_of_answers_that_find_nothing_no_agreement_is_said() -> None:
+    faint, one = np.full((2, 2, 3), 0.4, np.float32)
+    opinion = opinion_of([faint, one])
+    assert opinion.agreement is None
+    assert opinion.found == (False, False)
+    one[0, 0] = 0.5
+    opinion = opinion_of([faint, one])
+    assert opinion.agreement == 0
+    assert opinion.found == (False, True)
 
 
 planes = arrays.arrays(np.float32, (3, 2, 4), elements=st.floats(0, 1, width=32))
@@ -84,7 +92,7 @@ def test_the_order_of_answers_does_not_matter_and_equal_ones_leave_no_doubt(
     np.testing.assert_allclose(1 - opinion.confidence, np.max(pairs, axis=0), atol=1e-6)
     same = opinion_of([answers[0], answers[0]])
     assert (same.confidence == 1).all()
-    assert same.agreement == 1
+    assert same.agreement == (1 if (answers[0] >= 0.5).any() else None)
 
 
 def test_a_network_that_likes_the_right_side_is_doubted_there(tmp_path: Path) -> None:
@@ -117,8 +125,11 @@ def test_a_clip_holds_what_was_said_of_its_frames(tmp_path: Path) -> None:
         np.testing.assert_allclose(confidence, 1 - abs(values - back), atol=0.5 / 255 + 1e-6)
     facts = json.loads((tmp_path / "out/walk" / FILE_NAME).read_text())
     assert facts["teachers"] == [{"name": "fixed", "sha256": "0"}]
-    assert facts["settings"] == {"agreement": 0.5, "every": 1, "hard": False}
-    assert (facts["frames"], facts["kept"]) == (3, 3)
+    assert facts["settings"] == {
+        "agreement": 0.5, "every": 1, "hard": False, "frames": None, "keep_empty": False,
+    }  # fmt: skip
+    assert (facts["frames"], facts["kept"], facts["empty"], facts["found"]) == (3, 3, 0, [3])
+    assert facts["runs"] == [[0, 2]]
     assert facts["confidence"] == pytest.approx(float((1 - abs(values - back)).mean()))
 
 
@@ -143,6 +154,50 @@ def test_frames_of_little_agreement_are_left_out(tmp_path: Path) -> None:
     for folder in ("frames", "alpha", "confidence"):
         names = sorted(path.name for path in (tmp_path / "out/walk" / folder).iterdir())
         assert names == ["000000.png", "000002.png"]
+
+
+def test_frames_in_which_nothing_is_found_are_counted_and_left_out(tmp_path: Path) -> None:
+    nothing, left, whole = (np.full(HW, value, np.float32) for value in (0.006, 0.006, 1))
+    left[:, :20] = 1
+    teachers = [Fixed(nothing, left, whole, nothing), Fixed(nothing, nothing, whole, nothing)]
+    made_of = footage(tmp_path / "walk", 4)
+    done = label_footage(made_of, teachers, RULES, tmp_path / "out")
+    assert (done.frames, done.kept, done.empty, done.found) == (4, 1, 2, (2, 1))
+    assert done.agreement == pytest.approx(1 / 2)  # of frames 1, where one finds nothing, and 2
+    names = [path.name for path in (tmp_path / "out/walk/alpha").iterdir()]
+    assert names == ["000002.png"]
+    rules = dataclasses.replace(RULES, keep_empty=True)
+    done = label_footage(made_of, teachers, rules, tmp_path / "all")
+    assert (done.kept, done.empty, done.runs) == (3, 2, ((0, 0), (2, 3)))
+    alone = label_footage(made_of, [Fixed(nothing)], RULES, tmp_path / "none")
+    assert (alone.kept, alone.empty, alone.agreement) == (0, 4, None)
+    again = label_footage(made_of, [Fixed(nothing)], RULES, tmp_path / "none")
+    assert again == dataclasses.replace(alone, known=True)
+
+
+def test_what_is_left_out_is_a_gap_that_training_does_not_reach_over(tmp_path: Path) -> None:
+    left, whole = np.zeros(HW, np.float32), np.ones(HW, np.float32)
+    left[:, :20] = 1
+    teacher = Fixed(whole, whole, left, whole, whole, whole)
+    rules = Rules(agreement=0.3, every=2, hard=False)
+    done = label_footage(footage(tmp_path / "walk", 9), [teacher], rules, tmp_path / "out")
+    assert done.runs == ((0, 2), (6, 8))  # of frames 0, 2, 4, 6 and 8 the third was left out
+    assert runs_of(tmp_path / "out/walk") == (range(2), range(2, 4))
+    drawn = [
+        set(clip_numbers(np.random.default_rng(seed), tmp_path / "out/walk", 2, 3))
+        for seed in range(20)
+    ]
+    assert {0, 1} in drawn
+    assert {2, 3} in drawn
+    assert all(numbers in ({0, 1}, {2, 3}) for numbers in drawn)
+
+
+def test_so_many_frames_are_labelled_and_no_more_is_asked(tmp_path: Path) -> None:
+    teacher = Fixed(np.ones(HW, np.float32))
+    rules = Rules(agreement=0.5, every=2, hard=False, frames=2)
+    done = label_footage(footage(tmp_path / "walk", 9), [teacher], rules, tmp_path / "out")
+    assert (done.frames, done.kept, done.runs) == (2, 2, ((0, 2),))
+    assert [len(shown) for shown in teacher.asked] == [2, 2]
 
 
 def test_hard_masks_and_every_other_frame(tmp_path: Path) -> None:

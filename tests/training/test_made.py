@@ -1,6 +1,7 @@
 """The clips that tasks draw from: self-made ones, and what a user's folder has."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import torch
 from PIL import Image
 from skimage import data
 
-from pocketmatte.training.library import INDEX_NAME, INDEX_VERSION
+from pocketmatte.training.cache import INDEX_NAME, INDEX_VERSION
+from pocketmatte.training.composite_videos import CompositeVideos
 from pocketmatte.training.made import made
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.object_videos import ObjectVideos
 from pocketmatte.training.stages import Stage
+from pocketmatte.training.video import VideoSource
+from tests.training.drawn_videos import make_video
 from tiers.errors import MediaError
 
 STAGE = Stage(
@@ -71,9 +75,49 @@ def test_what_a_folder_has_is_drawn_from(own: Path) -> None:
     with_folder, without = made(STAGE, own, 0), made(STAGE, None, 0)
     assert isinstance(with_folder, Mixture)
     assert isinstance(without, Mixture)
-    assert {with_folder.chosen(index) for index in range(60)} == {0, 1, 2, 3}
+    assert {with_folder.chosen(index) for index in range(60)} == {0, 1, 2, 3, 4}
     assert {without.chosen(index) for index in range(60)} == {0, 1}
     assert greens(with_folder, 30) > greens(without, 30) + 3
+
+
+def sources(folder: Path, objects: int = 1) -> list[VideoSource]:
+    source = made(STAGE, folder, 0, objects)
+    assert isinstance(source, Mixture)
+    return list(source._sources)
+
+
+@pytest.mark.parametrize("objects", [1, 2])
+def test_clips_with_alpha_are_composed_over_backgrounds(own: Path, objects: int) -> None:
+    (composed,) = (each for each in sources(own, objects) if isinstance(each, CompositeVideos))
+    save(own / "backgrounds/b.png", np.full((96, 128, 3), (250, 10, 10), np.uint8))
+    video = composed.video(0)
+    assert video.alphas.shape == (2, objects, 48, 64)
+    behind = (video.alpha < 0.01).expand_as(video.frames)
+    colour = video.frames.transpose(0, 1)[behind.transpose(0, 1)].reshape(3, -1).mean(1)
+    assert colour.argmax() == 0  # red, where the clip itself is green throughout
+
+
+def test_videos_in_backgrounds_are_drawn_from(own: Path) -> None:
+    (own / "backgrounds/b.png").unlink()
+    make_video(own / "backgrounds/bars.mp4")
+    (composed,) = (each for each in sources(own) if isinstance(each, CompositeVideos))
+    assert composed.video(0).frames.shape == (2, 3, 48, 64)
+    shutil.rmtree(own / "clips")
+    with pytest.raises(MediaError, match="backgrounds: the folder holds no pictures"):
+        made(STAGE, own, 0)
+
+
+def test_photographs_of_any_size_below_backgrounds_stand_each_by_itself(own: Path) -> None:
+    save(own / "backgrounds/deep/woods/c.png", np.full((50, 70, 3), 90, np.uint8))
+    save(own / "backgrounds/deep/woods/d.png", np.full((70, 50, 3), 90, np.uint8))
+    (composed,) = (each for each in sources(own) if isinstance(each, CompositeVideos))
+    for index in range(6):
+        composed.video(index)
+
+
+def test_clips_of_masks_alone_are_not_composed(own: Path) -> None:
+    (own / "clips/one/alpha").rename(own / "clips/one/masks")
+    assert not any(isinstance(each, CompositeVideos) for each in sources(own))
 
 
 def test_a_folder_of_nothing_that_can_be_used_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pocketmatte.training.onnx_settings import (
     settings_beside,
     settings_from,
     settings_of,
+    words_by_file,
 )
 from pocketmatte.training.onnx_teacher import OnnxTeacher
 from tests.training.onnx_files import GAIN, HW, bright, picture, save
@@ -129,6 +130,39 @@ def test_settings_are_the_same_from_a_file_and_from_words(tmp_path: Path) -> Non
     (tmp_path / "net.toml").unlink()
     with pytest.raises(UsageError, match=r"net.json holds no table of settings; there are layout"):
         settings_beside(tmp_path / "net.onnx")
+
+
+def test_settings_are_of_the_file_that_they_name() -> None:
+    first, second = Path("a/net.v2.onnx"), Path("b/other.onnx")
+    words = ["other.mean=0.5", "net.v2.size=3x2", "other.output=x.y"]
+    assert words_by_file(words, [first, second]) == {
+        second: ["mean=0.5", "output=x.y"],
+        first: ["size=3x2"],
+    }
+    words = ["mean=0.5", "output=a.b=c", "other.channel=1", "mean"]
+    assert words_by_file(words, [second]) == {
+        second: ["mean=0.5", "output=a.b=c", "channel=1", "mean"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "files", "names"),
+    [
+        ("mean=1", ["a.onnx", "b.onnx"], "a, b"),
+        ("c.mean=1", ["a.onnx", "b.onnx"], "a, b"),
+        ("a.mean=1", ["x/a.onnx", "y/a.onnx"], "a, a"),
+        ("c.mean=1", ["a.onnx"], "a"),
+        ("mean=1", [], "none"),
+    ],
+)
+def test_a_setting_of_nobody_knows_which_file_is_told(
+    word: str, files: list[str], names: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        words_by_file([word], [Path(file) for file in files])
+    assert str(caught.value) == (
+        f"--set {word}: of which ONNX teacher ({names})? give NAME.SETTING=VALUE"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from pocketmatte.training.stills import (
     Still,
     StillFolder,
     chosen_labels,
-    read_labels,
     winners,
 )
 from pocketmatte.training.video import Video
@@ -179,13 +178,19 @@ def test_a_folder_gives_pictures_with_their_mattes(tmp_path: Path) -> None:
     assert video.frames.shape == (2, 3, *SIZE_HW)
 
 
-def test_grey_masks_show_one_object_and_paletted_ones_several(tmp_path: Path) -> None:
-    grey = save(tmp_path, "grey.png", np.array(((0, 127), (128, 255)), np.uint8))
-    np.testing.assert_array_equal(read_labels(grey), ((0, 0), (1, 1)))
+def test_the_masks_of_a_folder_are_numbers_of_objects(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "image", name, np.zeros((2, 2, 3), np.uint8))
+    save(tmp_path / "mask", "a.png", np.array(((0, 1), (0, 2)), np.uint8))
     paletted = Image.fromarray(np.array(((0, 1), (2, 255)), np.uint8), "P")
     paletted.putpalette(list(range(256)) * 3)
-    paletted.save(tmp_path / "paletted.png")
-    np.testing.assert_array_equal(read_labels(tmp_path / "paletted.png"), ((0, 1), (2, 0)))
+    paletted.save(tmp_path / "mask" / "b.png")
+    stills = StillFolder(tmp_path)
+    assert not stills.soft
+    assert [stills[number].matte.tolist() for number in (0, 1)] == [
+        [[0, 1], [0, 2]],
+        [[0, 1], [2, 0]],
+    ]
 
 
 def test_what_a_folder_lacks_is_named(tmp_path: Path) -> None:
@@ -206,7 +211,7 @@ def test_what_a_folder_lacks_is_named(tmp_path: Path) -> None:
         [PseudoVideos(StillFolder(tmp_path), SIZE_HW, 2, 1, 0).video(n) for n in range(9)]
     save(tmp_path / "image", "a.png", picture)
     (tmp_path / "mask" / "a.png").write_bytes(b"no mask")
-    with pytest.raises(MediaError, match=r"mask/a\.png: is no readable mask"):
+    with pytest.raises(MediaError, match=r"mask/a\.png: is no readable picture"):
         StillFolder(tmp_path)[0]
 
 

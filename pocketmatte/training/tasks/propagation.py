@@ -135,11 +135,11 @@ class PropagationTask:
         {
             "small": (
                 Stage(
-                    name="near", steps=1200, size_hw=(112, 192), length=9, batch=4,
+                    name="near", steps=1000, size_hw=(112, 192), length=9, batch=4,
                     learning_rate=(1e-3, 4e-4), distillation=0.5,
                 ),
                 Stage(
-                    name="far", steps=300, size_hw=(176, 320), length=9, batch=2,
+                    name="far", steps=200, size_hw=(176, 320), length=9, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),

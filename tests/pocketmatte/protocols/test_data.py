@@ -7,16 +7,16 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pocketmatte.protocols.data import open_labelled, open_stills, read_labels
+from pocketmatte.protocols.data import MOST_OBJECTS, open_labelled, open_stills
 from tiers.errors import MediaError
 
 Labels = npt.NDArray[np.uint8]
 SIZE_HW = (16, 24)
 
 
-def save(path: Path, content: npt.NDArray[np.uint8], palette: bool = False) -> Path:
+def save(path: Path, content: npt.NDArray[Any], palette: bool = False) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(content)
+    image = Image.fromarray(content.astype(np.uint8))
     if palette:
         image = Image.new("P", content.shape[::-1])
         image.putdata(content.ravel().tolist())
@@ -90,10 +90,13 @@ def test_only_so_many_frames_are_opened(tmp_path: Path) -> None:
     [
         (lambda p: save(p / "masks" / "00.png", labels(0)), "00.png: shows no object; a clip "),
         (
-            lambda p: save(p / "masks" / "00.png", np.arange(384, dtype=np.uint8).reshape(SIZE_HW)),
-            "00.png: holds 255 values beside 0; a mask has one an object, at most 16: put soft",
+            lambda p: save(p / "masks" / "00.png", np.arange(384).reshape(SIZE_HW) % 99),
+            "00.png: holds 98 values beside 0 but none above 98; a soft mask shows its object",
         ),
-        (lambda p: save(p / "masks" / "00.png", frame()), "00.png: is a picture of mode RGB; a "),
+        (
+            lambda p: save(p / "masks" / "00.png", frame() * (1, 1, 2)),
+            "00.png: is a picture of colours; a mask has one value a pixel, or a palette",
+        ),
         (
             lambda p: (p / "masks" / "00.png").write_bytes(b"\x89PNG\r\n"),
             "00.png: is no readable picture",
@@ -123,16 +126,18 @@ def test_an_alpha_that_shows_nothing_at_first_is_refused(tmp_path: Path) -> None
         open_labelled(made)
 
 
-def test_a_mask_of_bits_is_of_zeros_and_ones(tmp_path: Path) -> None:
-    path = tmp_path / "bits.png"
-    Image.fromarray(labels(0, 255)).convert("1").save(path)
-    assert np.unique(read_labels(path)).tolist() == [0, 1]
+def test_more_objects_than_are_followed_are_refused(tmp_path: Path) -> None:
+    many = np.arange(MOST_OBJECTS + 2, dtype=np.uint8)[None].repeat(4, axis=0)
+    made = clip(tmp_path / "clip", many, palette=True)
+    save(made / "frames" / "00.png", np.zeros((*many.shape, 3), np.uint8))
+    with pytest.raises(MediaError, match=r"00\.png: shows 17 objects; at most 16 are followed"):
+        open_labelled(made)
 
 
 def stills(path: Path, sizes: list[tuple[int, int]], truth: str = "mask") -> Path:
     for index, (height, width) in enumerate(sizes):
         mask = np.zeros((height, width), np.uint8)
-        mask[: height // 2] = 51
+        mask[: height // 2] = np.linspace(0, 204, width).round()
         save(path / "image" / f"p{index}.jpg", np.full((height, width, 3), 90, np.uint8))
         save(path / truth / f"p{index}.png", mask)
     return path
@@ -145,7 +150,8 @@ def test_pictures_have_sizes_of_their_own(tmp_path: Path, truth: str) -> None:
     (picture, mask), (_, other) = list(opened)
     assert (picture.shape, mask.shape, other.shape) == ((16, 24, 3), (16, 24), (30, 20))
     assert [str(each.dtype) for each in (picture, mask)] == ["float32", "float32"]
-    assert mask.max() == pytest.approx(0.2)
+    assert mask.max() == pytest.approx(0.8)
+    assert opened.sizes_hw == {(16, 24), (30, 20)}
 
 
 def test_the_frames_of_a_clip_are_pictures_too(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_propagation_follows_more_objects_than_a_run_holds(bench: Bench) -> None
     truths = [labelled(0)] * 3
     bench.clip([in_red(truth) for truth in truths], truths, "masks")
     result = bench.measured("propagation", Remembers())
-    assert (result.frames, result.objects) == (1, 3)
+    assert (result.frames, result.weight) == (1, 3)
     assert (result.metrics["j"], result.metrics["f"], result.metrics["jf"]) == (1, 1, 1)
     assert (result.metrics["j_recall"], result.metrics["f_decay"]) == (1, 0)
 
@@ -101,6 +101,58 @@ def test_foreground_is_measured_at_the_pictures_own_size(bench: Bench) -> None:
     assert flat.baselines["full_miou"] == pytest.approx(np.mean(shares))
     constants = [1e3 * min(share, 1 - share) for share in shares]
     assert flat.baselines["constant_mad"] == pytest.approx(np.mean(constants))
+
+
+def folder_of(bench: Bench, lefts: list[int]) -> list[UInt8]:
+    """Write pictures whose boxes, as wide as half a picture, begin at some columns."""
+    height, width = HW["foreground"]
+    masks = [boxed((height, width), left, width=width // 2) for left in lefts]
+    bench.stills([in_red(mask) for mask in masks], masks)
+    return masks
+
+
+def blank(_: str, inputs: Inputs) -> Inputs:
+    return {"mask": red(inputs["frame"]) * 0}
+
+
+def test_foreground_stands_beside_where_the_other_subjects_are(bench: Bench) -> None:
+    width = HW["foreground"][1]
+    masks = folder_of(bench, [0, 0, 0, width // 2])
+    found = bench.measured("foreground", blank).baselines
+    # Of the first three the others lie right in two of three; of the last, the others lie wrong.
+    assert found["prior_miou"] == pytest.approx(3 / 4, abs=0.03)
+    share = float((masks[0] > 0).mean())
+    assert found["prior_mad"] == pytest.approx(1e3 * 2 * share / 4, rel=0.05)
+    assert found["prior_miou"] > 2 * found["full_miou"]
+
+
+def test_a_picture_is_not_among_those_that_it_is_compared_with(bench: Bench) -> None:
+    folder_of(bench, [0, HW["foreground"][1] // 2])
+    found = bench.measured("foreground", blank).baselines
+    assert found["prior_miou"] == pytest.approx(0, abs=0.02)
+
+
+def test_a_picture_that_is_alone_is_compared_with_everything(bench: Bench) -> None:
+    folder_of(bench, [0])
+    found = bench.measured("foreground", blank).baselines
+    assert found["prior_miou"] == found["full_miou"]
+
+
+def test_what_few_pictures_share_is_taken_where_that_suits_them(bench: Bench) -> None:
+    width = HW["foreground"][1]
+    folder_of(bench, [width // 2 * (number % 5 == 0) for number in range(10)] + [0] * 5)
+    found = bench.measured("foreground", blank).baselines
+    assert found["prior_miou"] == pytest.approx(13 / 15, abs=0.03)
+
+
+@pytest.mark.parametrize("network", ["foreground", "scribble"])
+def test_a_folder_of_pictures_counts_as_often_as_it_has_pictures(
+    bench: Bench, network: str
+) -> None:
+    masks = [boxed(HW[network], 20)] * 3
+    bench.stills([in_red(mask) for mask in masks], masks)
+    rule = {"foreground": blank, "scribble": paint}[network]
+    assert bench.measured(network, rule).weight == 3
 
 
 def paint(_: str, inputs: Inputs) -> Inputs:

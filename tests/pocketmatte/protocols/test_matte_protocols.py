@@ -57,8 +57,35 @@ def test_stfam_is_given_true_trimaps_and_improves_on_them(bench: Bench) -> None:
     assert unmatted.baselines["trimap_mad"] == pytest.approx(expected)
     assert unmatted.baselines["constant_mad"] == pytest.approx(1e3 * 0.5 * 48 / width)
     perfect = bench.measured("stfam", lambda _, inputs: {"alpha": red(inputs["frame"])})
-    assert perfect.metrics["mad"] == 0
+    assert perfect.metrics["mad"] == perfect.metrics["unknown_sad"] == 0
     assert perfect.baselines == unmatted.baselines
+
+
+def test_stfam_is_measured_where_the_trimap_is_unknown_alone(bench: Bench) -> None:
+    truths = moving("stfam")
+    bench.clip([in_red(truth) for truth in truths], truths, "alpha")
+
+    def rule(_: str, inputs: Inputs) -> Inputs:
+        off = np.where(inputs["trimap"] == 0.5, 0.25, 0.75)
+        return {"alpha": np.abs(red(inputs["frame"]) - off).astype(np.float32)}
+
+    result = bench.measured("stfam", rule)
+    widen_px = round(HW["stfam"][0] / 32)
+    unknown = [int((trimap_of(plane(each), widen_px=widen_px) == 0.5).sum()) for each in truths]
+    metrics, baselines = result.metrics, result.baselines
+    assert metrics["unknown_mad"] == pytest.approx(1e3 * 0.25)
+    assert metrics["unknown_mse"] == pytest.approx(1e3 * 0.25**2)
+    assert metrics["unknown_sad"] == pytest.approx(0.25 * float(np.mean(unknown)) / 1e3)
+    assert metrics["mad"] > 500
+    assert baselines["trimap_unknown_mad"] == pytest.approx(500)
+    assert baselines["trimap_unknown_mse"] == pytest.approx(250)
+
+
+def test_a_clip_of_certain_pixels_has_no_unknown_errors(bench: Bench) -> None:
+    truths = [np.zeros(HW["stfam"], np.uint8)] * 2
+    bench.clip([in_red(truth) for truth in truths], truths, "alpha")
+    result = bench.measured("stfam", lambda _, i: {"alpha": i["trimap"] + np.float32(0.5)})
+    assert (result.metrics["mad"], result.metrics["unknown_mse"]) == (500, 0)
 
 
 class Repeats:
@@ -127,6 +154,15 @@ def test_trimap_is_given_the_first_and_scored_on_the_others(bench: Bench) -> Non
     assert still.metrics["miou"] == still.baselines["first_miou"]
     wrong = [float((trimap == trimaps[0]).mean()) for trimap in trimaps[1:]]
     assert still.metrics["accuracy"] == pytest.approx(np.mean(wrong))
+    for name in ("mad", "unknown_mad", "unknown_mse", "unknown_sad"):
+        assert still.metrics[name] == pytest.approx(still.baselines[f"first_{name}"])
+    errors = [np.abs(trimaps[0] - plane(truth)) for truth in truths[1:]]
+    assert still.baselines["first_mad"] == pytest.approx(1e3 * float(np.mean(errors)), rel=1e-4)
+    shares = [error[t == 0.5].mean() for error, t in zip(errors, trimaps[1:], strict=True)]
+    assert still.baselines["first_unknown_mad"] == pytest.approx(1e3 * float(np.mean(shares)))
+    assert 0 < still.baselines["first_mad"] < still.baselines["first_unknown_mad"]
+    # What is known has no share in the others: their trimap is right, and a half unknown.
+    assert result.metrics["unknown_mad"] == pytest.approx(500)
 
 
 @pytest.mark.parametrize(
