@@ -30,8 +30,7 @@ def middle(region: Mask) -> Points:
     Returns:
         The path's pixels from end to end, ``(N, 2)``, each a neighbour of the one before.
     """
-    # a picture's edge is an end of the region to the skeleton too
-    pixels = np.argwhere(skeletonize(np.pad(region, 1))) - 1  # type: ignore[no-untyped-call]
+    pixels = np.argwhere(skeletonize(region))  # type: ignore[no-untyped-call]
     return np.asarray(pixels[_longest_path(pixels)].astype(np.float64))
 
 

@@ -181,7 +181,7 @@ def test_a_hand_that_finds_no_border_to_follow_inside_draws_the_middle(
     only(monkeypatch)
     monkeypatch.setattr(module, "_BORDER_SHARE", 1.0)
     thin = canvas((20, 10, 21, 70))
-    stroke = simulated_strokes(canvas(), thin, np.random.default_rng(0), most=1).positive
+    stroke = simulated_strokes(canvas(), thin, np.random.default_rng(0), width_px=1).positive
     assert 55 <= stroke.sum() <= 60
 
 
@@ -201,23 +201,35 @@ def test_a_hand_draws_in_the_largest_regions_and_not_in_more_than_asked(
     assert counts == {1, 2, 3}
 
 
+def test_a_hand_leaves_out_what_is_a_speck_beside_the_largest_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only(monkeypatch)
+    speck, small = canvas((55, 70, 57, 72)), canvas((30, 60, 37, 67))  # of 600 pixels: 4 and 49
+    true, random = canvas((2, 2, 22, 32)) | small | speck, np.random.default_rng(0)
+    drawn = [simulated_strokes(canvas(), true, random, most=5).positive for _ in range(20)]
+    assert any((stroke & small).any() for stroke in drawn)
+    assert not any((stroke & speck).any() for stroke in drawn)
+
+
 @pytest.mark.parametrize("width_px", [1, 3, 7])
-def test_strokes_are_as_wide_as_asked(width_px: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_robots_pen_is_as_wide_as_asked(width_px: int, monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, robot=1.0)
-    true = canvas((20, 10, 41, 70))
-    stroke = simulated_strokes(canvas(), true, np.random.default_rng(0), width_px=width_px).positive
+    true, random = canvas((20, 10, 41, 70)), np.random.default_rng(0)
+    stroke = simulated_strokes(canvas(), true, random, width_px=width_px).positive
     assert np.count_nonzero(stroke[:, 40]) == width_px
+
+
+@pytest.mark.parametrize("width_px", [1, 3, 5])
+def test_a_hands_pen_is_as_wide_as_asked(width_px: int, monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch)
     monkeypatch.setattr(module, "_BORDER_SHARE", 1.0)
-    border = canvas((20, 10, 60, 70), size_hw=(80, 80))
-    widths = []
-    for seed in range(8):
-        random = np.random.default_rng(seed)
-        stroke = simulated_strokes(
-            np.zeros_like(border), border, random, width_px=width_px
-        ).positive
-        widths.append(np.count_nonzero(stroke[:40, 40]))
-    # 1 pixel inside, the widest pen leaves the object, and only what is in it is kept
+    true, random = canvas((10, 10, 50, 70)), np.random.default_rng(0)
+    widths = set()
+    for _ in range(12):
+        stroke = simulated_strokes(canvas(), true, random, width_px=width_px).positive
+        widths.add(np.count_nonzero(stroke[:30, 40]))
+    # less where the line is so close to the border that the pen leaves the object
     assert max(widths) == width_px
 
 

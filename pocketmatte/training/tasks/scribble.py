@@ -59,11 +59,11 @@ class ScribbleTask:
         {
             "small": (
                 Stage(
-                    name="coarse", steps=1500, size_hw=(128, 128), length=1, batch=12,
+                    name="coarse", steps=1200, size_hw=(128, 128), length=1, batch=12,
                     learning_rate=(2e-3, 5e-4), distillation=1.0,
                 ),
                 Stage(
-                    name="fine", steps=300, size_hw=(208, 208), length=1, batch=6,
+                    name="fine", steps=200, size_hw=(208, 208), length=1, batch=6,
                     learning_rate=(7e-4, 2e-5), distillation=1.0,
                 ),
             ),
