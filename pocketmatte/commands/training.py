@@ -69,7 +69,10 @@ def train(
     ] = None,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 100,
     judge_every: Annotated[
-        int, typer.Option(help="Steps between looks at samples that are not trained on.")
+        int,
+        typer.Option(
+            help="Steps between looks at samples of another seed, made of the same files."
+        ),
     ] = 500,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write curves for TensorBoard into the folder.")

@@ -39,7 +39,7 @@ class Options:
         compiled: Whether ``torch.compile`` is used.
         share: Of every batch, where several processes train together.
         save_every: Steps between saves.
-        judge_every: Steps between looks at samples that no step trains on.
+        judge_every: Steps between looks at samples of another seed, of the same files.
         widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
         minutes: Time after which the run is saved and left; ``None`` goes to the end.
     """
@@ -68,7 +68,7 @@ class Progress:
         stage: Name of its stage.
         loss: Of the widest row, without distillation.
         error: ``Task.error`` of the widest row on this step's batch.
-        judged: Mean ``Task.error`` over rows and samples that no step trains on, where they were
+        judged: Mean ``Task.error`` over rows and samples of another seed, where they were
             looked at after this step.
         frames_per_second: Of new frames, since the run was started or resumed; each is seen by
             several rows.
@@ -275,7 +275,7 @@ class Run:
         return model
 
     def _judged_and_kept(self, stage: Stage) -> float:
-        """Look at samples that no step trains on; keep the best run there was."""
+        """Look at samples of another seed; keep the best run there was."""
         source = self.task.source(stage, self.options.data, self.options.seed + 1)
         count, seed = _VALIDATION_BATCHES, self.options.seed
         batches = list(fixed_batches(self.task, source, stage, count, seed=seed))

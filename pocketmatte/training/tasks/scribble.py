@@ -95,7 +95,7 @@ class ScribbleTask:
         All of the first frame.
         """
         true = video.alpha[0, 0].numpy() >= _HALF
-        # without a subject there is nothing to perturb; strokes then say what is none
+        # without a subject there is nothing to perturb, and no stroke
         before = previous_mask(true, random) if true.any() else np.zeros_like(true)
         strokes = simulated_strokes(before, true, random)
         planes = {
