@@ -26,7 +26,7 @@ from pocketmatte.protocols.protocol import Column, EvaluationProtocol, Measure, 
 from pocketmatte.protocols.resizing import decided, frame_of, resized
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.segmentation_metrics import iou
-from pocketmatte.training.mask_faults import Fault, faulty, random_fault
+from pocketmatte.training.mask_faults import STRENGTH, Fault, faulty, random_fault, severity
 from tiers.errors import MediaError
 
 SPAN = 8  # frames from one interaction to the next
@@ -120,22 +120,22 @@ class _Round:
         self._own = torch.from_numpy(masks[:, number : number + 1])
         self._others = torch.from_numpy(masks.sum(axis=1, keepdims=True)).clamp(0, 1) - self._own
         self._faults = random_fault(random), random_fault(random)
-        self._severities = random.uniform(0, 1, 2)
+        self._strengths = random.uniform(*STRENGTH, 2)
         self._last = len(masks) - 1
         self.shown = bool(masks[1:-1, number].any())
 
     def previous(self, index: int) -> FloatArray:
         """Return the mask of the round before: ``(1, 1, h, w)``, right at the last frame."""
         share = (self._last - index) / self._last
-        return self._seen(index, self._faults[0], self._severities[0] * share)
+        return self._seen(index, self._faults[0], severity(self._strengths[0], share))
 
     def new(self, index: int) -> FloatArray:
         """Return the propagated correction: ``(1, 1, h, w)``, right at the first frame."""
-        return self._seen(index, self._faults[1], self._severities[1] * index / self._last)
+        return self._seen(index, self._faults[1], severity(self._strengths[1], index / self._last))
 
-    def _seen(self, index: int, fault: Fault, severity: float) -> FloatArray:
+    def _seen(self, index: int, fault: Fault, strength: float) -> FloatArray:
         own, others = self._own[index : index + 1], self._others[index : index + 1]
-        return np.asarray(_softened(faulty(own, others, fault, float(severity))).numpy())
+        return np.asarray(_softened(faulty(own, others, fault, strength)).numpy())
 
 
 def _softened(mask: Tensor) -> Tensor:

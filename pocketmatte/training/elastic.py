@@ -141,9 +141,14 @@ def _norms(module: nn.Module) -> Iterator[nn.BatchNorm2d]:
 
 
 def _initialise(whole: nn.Module, task: Task) -> None:
-    """He initialisation; heads begin near zero."""
+    """He initialisation; heads begin small, so that no output begins saturated.
+
+    What a network itself begins at zero stays there.
+    """
     for name, module in whole.named_modules():
         if not isinstance(module, nn.Conv2d) or name.endswith("box_filter"):
+            continue
+        if not module.weight.any():
             continue
         if task.is_head(name):
             nn.init.normal_(module.weight, std=0.05)

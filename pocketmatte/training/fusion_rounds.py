@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pocketmatte.training.mask_faults import Fault, faulty, random_fault
+from pocketmatte.training.mask_faults import STRENGTH, Fault, faulty, random_fault, severity
 from pocketmatte.training.video import Video
 from tiers.blocks.difference_attention import DifferenceAttention
 
@@ -28,9 +28,6 @@ Keys: TypeAlias = Callable[[Tensor], Tensor]
 
 _STRIDE = 16  # of keys
 _FEWEST_FRAMES = 3  # two that a user mended and one between them
-# Severity of a fault where it is worst. It falls to 0 as the root of the distance: most of what
-# propagation loses it loses early.
-_STRENGTH = (0.2, 1.0)
 
 # Of colour_keys; see there.
 _CHANNELS = 64
@@ -111,7 +108,7 @@ def _round(
     """Simulate a round of one object; masks ``(2, 1, H, W)`` are of the frames of the keys."""
     to_interacted, to_reference = distances
     old, new = random_fault(random), random_fault(random)
-    old_strength, new_strength = random.uniform(*_STRENGTH, 2)
+    old_strength, new_strength = random.uniform(*STRENGTH, 2)
 
     def spoiled(which: int, fault: Fault, severity: float) -> Tensor:
         mask, rest = own[which : which + 1], others[which : which + 1]
@@ -122,8 +119,8 @@ def _round(
     added, removed = gained.clamp(min=0), (-gained).clamp(min=0)
     return FusionRound(
         frame=frame,
-        previous_mask=spoiled(1, old, old_strength * math.sqrt(to_reference)),
-        new_mask=spoiled(1, new, new_strength * math.sqrt(to_interacted)),
+        previous_mask=spoiled(1, old, severity(old_strength, to_reference)),
+        new_mask=spoiled(1, new, severity(new_strength, to_interacted)),
         attention=DifferenceAttention()(*keys, added, removed),
         distances=own.new_tensor(distances).view(1, 2, 1, 1),
         true=own[1:],

@@ -21,6 +21,9 @@ _SWELL = 0.15
 _LEAK = 0.5  # probability that part of another object is taken for this one
 _LEAK_RADIUS = 1.0  # who is taken for somebody else is so as a whole
 
+# How wrong a mask is at the far end from where it is right.
+STRENGTH = (0.2, 1.0)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
@@ -39,6 +42,14 @@ class Fault:
     shift_xy: tuple[float, float]
     swell: float
     leak: tuple[float, float, float] | None
+
+
+def severity(strength: float, share: float) -> float:
+    """Return how severe a fault is at a share of the way from where the mask is right.
+
+    A network loses an object soon, if it loses it: the root of the share.
+    """
+    return strength * math.sqrt(share)
 
 
 def random_fault(random: np.random.Generator) -> Fault:

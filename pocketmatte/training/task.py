@@ -36,7 +36,7 @@ class Task(Protocol):
     def is_head(self, name: str) -> bool:
         """Say whether a convolution of the form gives logits or values that people see.
 
-        Those begin near zero, so that no output begins saturated.
+        Those begin small, so that no output begins saturated.
         """
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from pocketmatte.training.batches import Share, fixed_batches
 from pocketmatte.training.elastic import Elastic
@@ -16,6 +17,7 @@ from pocketmatte.training.finishing import opened, write_checkpoint
 from pocketmatte.training.journal import FILE_NAME, journal
 from pocketmatte.training.run import Options, Progress, Run, learning_rate
 from pocketmatte.training.stages import Stage, stage_at
+from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.rvm import RvmTask
 from tiers.errors import CheckpointError
 from tiers.ladder import tier
@@ -142,6 +144,43 @@ def test_the_checkpoint_is_what_every_row_was_trained_to(
         torch.testing.assert_close(shipped, trained, atol=2e-3, rtol=1e-2)  # halves of weights
     again = opened(run.task, path).export_state()
     assert all(torch.equal(again[key], value) for key, value in run.elastic.export_state().items())
+
+
+class Failing(Tiny):
+    """Gives a loss that is no number."""
+
+    def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:
+        held = super().losses(predicted, batch, progress)
+        return {name: each * torch.nan for name, each in held.items()}
+
+
+def test_a_step_of_nan_moves_no_weight(tmp_path: Path) -> None:
+    task = Failing()
+    run = Run(task, tmp_path, OPTIONS)
+    before = [each.detach().clone() for _, each in run.elastic.trainable()]
+    (batch,) = fixed_batches(task, task.source(FIRST, None, 0), FIRST, 1, seed=0)
+    run._train_step(FIRST, 0, batch)
+    assert all(
+        torch.equal(was, now) for was, (_, now) in zip(before, run.elastic.trainable(), strict=True)
+    )
+
+
+class Worsening(Tiny):
+    """Errs more with every step."""
+
+    recipes: Mapping[str, tuple[Stage, ...]] = {"tiny": (FIRST,)}
+    calls = 0
+
+    def error(self, predicted: Tensors, batch: Tensors) -> Tensor:  # noqa: ARG002
+        self.calls += 1
+        return torch.tensor(float(self.calls))
+
+
+def test_the_best_run_is_kept_and_not_the_last_one(tmp_path: Path) -> None:
+    run = Run(Worsening(), tmp_path, dataclasses.replace(OPTIONS, judge_every=1))
+    run.train(lambda _: None)
+    steps = [torch.load(tmp_path / f"{name}.pt")["step"] for name in ("best", "last")]
+    assert steps == [1, 3]
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pocketmatte.training.fusion_rounds import FusionRound, colour_keys, simulated_rounds
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, dice_loss
+from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
@@ -24,6 +25,8 @@ from tiers.rows.fusion import FusionShape
 from tiers.spec import TierSpec
 
 _HALF = 0.5
+_OBJECTS = 2  # of the clips of several, of whose masks one takes a part of the other
+_SEVERAL_SHARE = 0.5
 _INPUTS = ("frame", "previous_mask", "new_mask", "attention", "distances")
 
 
@@ -82,13 +85,14 @@ class FusionTask:
         return name == "network.logit"
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
-        """Return one thing that others hide in part."""
-        return made(stage, data, seed)
+        """Return clips of one thing, and of two that hide one another."""
+        both = (made(stage, data, seed), made(stage, data, seed, _OBJECTS))
+        return Mixture(both, (1 - _SEVERAL_SHARE, _SEVERAL_SHARE), seed + 1)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return a round of one object and ``mask``, the truth."""
+        """Return a round of one of the objects and ``mask``, the truth."""
         rounds = simulated_rounds(video, random, colour_keys)
-        held = rounds[0] if rounds else _nothing(video)
+        held = rounds[int(random.integers(len(rounds)))] if rounds else _nothing(video)
         inputs = {name: getattr(held, name)[0] for name in _INPUTS}
         return {**inputs, "mask": held.true[0]}
 

@@ -136,11 +136,11 @@ class MatAnyoneTask:
         if (guessed := present & ~soft).any():
             terms["core"] = _core(raw, true, batch["frames"], guessed) * guessed.sum() / count
         change = predicted["change"].transpose(1, 2)
-        if change.shape[2]:
+        if change.shape[2] and present.any():
             after, before = (
-                each.flatten(0, 2)[:, None] for each in (true[:, :, 1:], true[:, :, :-1])
+                each[present].flatten(0, 1)[:, None] for each in (true[:, :, 1:], true[:, :, :-1])
             )
-            logits = change.flatten(0, 2)[:, None]
+            logits = change[present].flatten(0, 1)[:, None]
             terms["change"] = _CHANGE_WEIGHT * change_loss(logits, after, before)
         return terms
 

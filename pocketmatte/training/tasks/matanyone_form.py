@@ -17,10 +17,10 @@ from tiers.blocks.objects import others_sum
 from tiers.networks.matanyone_mobile import MobileMatAnyone
 from tiers.rows.matanyone import OBJECTS
 
-# Fewer than ``pocketmatte.matting.matanyone`` has: what is learnt from ten rounds or five frames
-# between two memorised ones is learnt from fewer too, and a clip is short.
+# Fewer than ``pocketmatte.matting.matanyone`` has: a clip is short, and reading a bank of several
+# frames is to be learnt from three.
 WARM_UP = 2
-MEMORY_EVERY = 2
+MEMORY_EVERY = 1
 
 
 class MatAnyoneForm(nn.Module):
@@ -62,7 +62,8 @@ class MatAnyoneForm(nn.Module):
         changes = [frames.new_zeros(count * OBJECTS, 0, *first.key.shape[2:])]
         for number, shown in enumerate(later, 1):
             alpha, change = memory.read(shown)
-            memory.memorise(shown, alpha.clamp(0, 1), self._slot(number))
+            if number < length - 1:
+                memory.memorise(shown, alpha.clamp(0, 1), self._slot(number))
             alphas.append(alpha)
             changes.append(change)
         apart = {"alpha": torch.cat(alphas, dim=1), "change": torch.cat(changes, dim=1)}

@@ -35,6 +35,7 @@ from tiers.rows.propagation import OBJECTS, PropagationShape
 from tiers.spec import TierSpec
 
 _AUXILIARY_WEIGHT = 0.5
+_ALONE_SHARE = 0.5  # of the samples, in which one object is carried: what apps do most
 _BOOTSTRAP = (2 / 15, 7 / 15)  # of the training: 20 000 and 70 000 of the published 150 000 steps
 _HALF = 0.5
 
@@ -117,10 +118,11 @@ def _read(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     Returns:
         ``(N, K, V, h, w)``.
     """
-    rows = query.flatten(2).transpose(1, 2)  # (N, h*w, C)
-    memory = keys.transpose(1, 2).flatten(2)  # (N, C, S*h*w)
-    affinity = 2 * torch.bmm(rows, memory) - memory.square().sum(1, keepdim=True)
-    weights = (affinity.float() / math.sqrt(query.shape[1])).softmax(-1).to(values.dtype)
+    rows = query.float().flatten(2).transpose(1, 2)  # (N, h*w, C)
+    memory = keys.float().transpose(1, 2).flatten(2)  # (N, C, S*h*w)
+    with torch.autocast(query.device.type, enabled=False):  # large terms nearly cancel out
+        affinity = 2 * torch.bmm(rows, memory) - memory.square().sum(1, keepdim=True)
+    weights = (affinity / math.sqrt(query.shape[1])).softmax(-1).to(values.dtype)
     held = values.transpose(2, 3).flatten(3).flatten(1, 2)  # (N, K*V, S*h*w)
     readout = torch.bmm(held, weights.transpose(1, 2))
     count, objects, _, channels = values.shape[:4]
@@ -135,11 +137,11 @@ class PropagationTask:
         {
             "small": (
                 Stage(
-                    name="near", steps=1000, size_hw=(112, 192), length=9, batch=4,
+                    name="near", steps=1000, size_hw=(112, 192), length=25, batch=4,
                     learning_rate=(1e-3, 4e-4), distillation=0.5,
                 ),
                 Stage(
-                    name="far", steps=200, size_hw=(176, 320), length=9, batch=2,
+                    name="far", steps=200, size_hw=(176, 320), length=25, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),
@@ -172,10 +174,12 @@ class PropagationTask:
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:
         """Return what ``PropagationForm`` takes, of three frames.
 
-        An object that is not in the first of them is not there.
+        An object that is not in the first of them is not there; often one of two is not asked for.
         """
         numbers = list(triplet(len(video.frames), progress, random))
-        masks = video.masks[numbers]
+        masks = video.masks[numbers].clone()
+        if random.random() < _ALONE_SHARE:
+            masks[:, int(random.integers(OBJECTS))] = 0  # it belongs to the background
         present = (masks[0].flatten(1).sum(1) > 0).float()
         return {
             "frames": video.frames[numbers],
@@ -209,6 +213,8 @@ class PropagationTask:
         found = predicted["aggregated"].argmax(2, keepdim=True)  # 0 is the background
         numbers = torch.arange(1, OBJECTS + 1, device=found.device).view(1, 1, -1, 1, 1)
         there = batch["present"] > 0
+        if not there.any():
+            return found.new_zeros((), dtype=torch.float32)
         own = (found == numbers).transpose(1, 2)[there]
         true = (batch["masks"][:, 1:] > _HALF).transpose(1, 2)[there]
         return 1 - mean_iou(own.flatten(0, 1), true.flatten(0, 1))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pocketmatte.scribbles import LEAST_AREA_PX
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrap_share, bootstrapped_bce, dice_loss
 from pocketmatte.training.simulated_masks import previous_mask
@@ -95,8 +96,9 @@ class ScribbleTask:
         All of the first frame.
         """
         true = video.alpha[0, 0].numpy() >= _HALF
-        # without a subject there is nothing to perturb, and no stroke
-        before = previous_mask(true, random) if true.any() else np.zeros_like(true)
+        # of a few pixels no part has the IoU that is asked for
+        large = int(true.sum()) >= LEAST_AREA_PX
+        before = previous_mask(true, random) if large else np.zeros_like(true)
         strokes = simulated_strokes(before, true, random)
         planes = {
             "before": before, "positive": strokes.positive, "negative": strokes.negative,
