@@ -25,10 +25,11 @@ from pocketmatte.training.mask_losses import (
     bootstrapped_cross_entropy,
     dice_loss,
 )
+from pocketmatte.training.moved_stills import moved_still
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
-from pocketmatte.training.triplets import triplet
+from pocketmatte.training.triplets import FRAMES, triplet
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.propagation import Propagation
 from tiers.rows.propagation import OBJECTS, PropagationShape
@@ -137,7 +138,11 @@ class PropagationTask:
         {
             "small": (
                 Stage(
-                    name="near", steps=1000, size_hw=(112, 192), length=25, batch=4,
+                    name="stills", steps=300, size_hw=(112, 192), length=1, batch=4,
+                    learning_rate=(1.5e-3, 1e-3), distillation=0.5,
+                ),
+                Stage(
+                    name="near", steps=700, size_hw=(112, 192), length=25, batch=4,
                     learning_rate=(1e-3, 4e-4), distillation=0.5,
                 ),
                 Stage(
@@ -172,10 +177,12 @@ class PropagationTask:
         return made(stage, data, seed, OBJECTS)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:
-        """Return what ``PropagationForm`` takes, of three frames.
+        """Return what ``PropagationForm`` takes, of three frames, or of a still that moves.
 
         An object that is not in the first of them is not there; often one of two is not asked for.
         """
+        if len(video.frames) == 1:
+            video = moved_still(video, random, FRAMES)
         numbers = list(triplet(len(video.frames), progress, random))
         masks = video.masks[numbers].clone()
         if random.random() < _ALONE_SHARE:
