@@ -1,8 +1,9 @@
 """From a weight file to a network: whole, or sliced from an elastic checkpoint.
 
-An elastic checkpoint holds one set of full-width convolution weights under ``shared.`` and, for
-each trained tier, its own BatchNorm tensors under ``t01.`` ... ``t08.``; a tier's network is a
-slice of it. Any other file holds the state dict of one architecture.
+An elastic checkpoint holds one set of convolution weights under ``shared.``, of the smallest
+network that holds all trained tiers, and, for each of these, its own BatchNorm tensors under
+``t01.`` ... ``t08.``; a tier's network is a slice of it. Any other file holds the state dict of one
+architecture.
 """
 
 import dataclasses
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 
 from tiers.blocks.elastic import slice_plan, take
 from tiers.checkpoint import digest, read_safetensors
+from tiers.envelope import envelope
 from tiers.errors import CheckpointError
-from tiers.ladder import ladder, tier
+from tiers.ladder import ladder
 from tiers.networks import build
 from tiers.official import Differences, differences, expected_shapes, summary
 from tiers.seeds import seeded
@@ -173,15 +175,15 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
             that no elastic checkpoint of the network has.
     """
     with torch.device("meta"):
-        whole = build(tier(spec.network, full_tier(spec.network)))
+        whole = build(whole_of(weights))
     full = expected_shapes(whole)
     _require_known(spec, weights, full)
     source = spec.weights_of
     own = f"{source}."
     if source is None or not any(key.startswith(own) for key in weights.tensors):
-        reached = sorted({key.split(".")[0] for key in weights.tensors} - {"shared"})
+        reached = ", ".join(sorted(rows_of(weights)))
         msg = (
-            f"the elastic checkpoint reaches {', '.join(reached)}, not {spec.name}; "
+            f"the elastic checkpoint reaches {reached}, not {spec.name}; "
             "give weights of its own architecture"
         )
         raise CheckpointError(msg)
@@ -206,10 +208,20 @@ def sliced(spec: TierSpec, network: nn.Module, weights: Weights) -> dict[str, Te
             for key, value in state.items()}  # fmt: skip
 
 
+def own_rows(network: str) -> dict[str, TierSpec]:
+    """Return the rows that have weights of their own in an elastic checkpoint, narrowest first."""
+    return {name: spec for name, spec in ladder(network).items() if spec.weights_of == name}
+
+
+def whole_of(weights: Weights) -> TierSpec:
+    """Return the row, of no ladder, that an elastic checkpoint's shared weights are of."""
+    rows, trained = own_rows(weights.network), rows_of(weights)
+    return envelope([spec for name, spec in rows.items() if name in trained] or [*rows.values()])
+
+
 def full_tier(network: str) -> str:
-    """Return the row whose shape is the elastic network at full width and depth."""
-    rows = [spec for spec in ladder(network).values() if spec.weights_of == spec.name]
-    return rows[-1].name
+    """Return the widest row of an elastic network."""
+    return [*own_rows(network)][-1]
 
 
 def _require_known(spec: TierSpec, weights: Weights, full: Mapping[str, tuple[int, ...]]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pocketmatte.training.distillation import Teacher
     from pocketmatte.training.run import Options, Progress, Run
     from pocketmatte.training.stages import Stage
+    from pocketmatte.training.start import Start
 
 _PRECISIONS = ("auto", "fp32", "bf16")
 _OWN_LICENCE = "Apache-2.0"  # of weights that saw nothing but what this package draws
@@ -62,6 +63,20 @@ def train(
         typer.Option(
             help="ROW=FILE: every row also learns from what this one predicts, instead of the "
             "narrower ones from the widest."
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Elastic checkpoint to begin with instead of random weights: of the network, with "
+            "any rows, or of another one, whose encoder is taken."
+        ),
+    ] = None,
+    keep_clips: Annotated[
+        int | None,
+        typer.Option(
+            help="Make so many clips of each stage, keep them in the folder, and draw them again "
+            "and again; without it every step makes new ones, which a few cores are slow at."
         ),
     ] = None,
     minutes: Annotated[
@@ -103,6 +118,8 @@ def train(
         pocketmatte train rvm --out build/train/rvm --minutes 9
 
         pocketmatte train rvm --out build/train/taught --teacher t08=rvm_mobilenetv3.safetensors
+
+        pocketmatte train rvm --out build/train/more --start build/train/rvm/rvm.safetensors
     """
     for option, value in (
         ("--threads", threads), ("--save-every", save_every), ("--judge-every", judge_every)
@@ -110,6 +127,8 @@ def train(
         require_at_least(option, value)
     for option, value in (("--workers", workers), ("--seed", seed)):
         require_at_least(option, value, 0)
+    if keep_clips is not None:
+        require_at_least("--keep-clips", keep_clips)
     if minutes is not None and not minutes > 0:
         msg = f"--minutes is {minutes}; it must be above 0"
         raise UsageError(msg)
@@ -122,6 +141,7 @@ def train(
     from pocketmatte.training.devices import device_of, together
     from pocketmatte.training.distillation import teacher_of
     from pocketmatte.training.run import Options, Run
+    from pocketmatte.training.start import start_of
     from pocketmatte.training.tasks import task_of
 
     task = task_of(network)
@@ -131,6 +151,7 @@ def train(
     torch.set_num_threads(threads)
     chosen_device = device_of(device)
     taught_by = None if teacher is None else teacher_of(task, teacher)
+    begun = None if start is None else start_of(start)
     make_folder(out)
     with together(chosen_device) as share:
         _require_shares(task.recipes[recipe], share)
@@ -138,11 +159,11 @@ def train(
             recipe=recipe, data=data, seed=seed, workers=workers, device=chosen_device,
             bfloat16=precision == "bf16" or (precision == "auto" and chosen_device.type == "cuda"),
             compiled=compiled, share=share, save_every=save_every, judge_every=judge_every,
-            widest=widest, minutes=minutes,
+            widest=widest, minutes=minutes, kept_clips=keep_clips,
         )  # fmt: skip
-        run = Run(task, out, options, taught_by)
+        run = Run(task, out, options, taught_by, begun)
         if licence is None:
-            licence = _licence(options, taught_by)
+            licence = _licence(options, taught_by, begun)
         done = _trained(run, options, licence, tensorboard=tensorboard)
     if share.rank == 0:
         finish(done, as_json=as_json)
@@ -197,11 +218,12 @@ def _require_shares(stages: "Iterable[Stage]", share: "Share") -> None:
             raise UsageError(msg) from error
 
 
-def _licence(options: "Options", teacher: "Teacher | None") -> str:
+def _licence(options: "Options", teacher: "Teacher | None", start: "Start | None") -> str:
     """Return what can be said of weights by what they learnt from."""
-    if options.data is not None:
+    others = {each.licence for each in (teacher, start) if each is not None} - {_OWN_LICENCE}
+    if options.data is not None or len(others) > 1:
         return _UNKNOWN_LICENCE
-    return _OWN_LICENCE if teacher is None else teacher.licence
+    return others.pop() if others else _OWN_LICENCE
 
 
 def _trained(run: "Run", options: "Options", licence: str, *, tensorboard: bool) -> Done:

@@ -12,12 +12,13 @@ from torch.func import functional_call
 
 from pocketmatte.training.task import Task, Tensors
 from tiers.blocks.elastic import Index, slice_plan, take
+from tiers.envelope import envelope
 from tiers.errors import UsageError
-from tiers.ladder import ladder
 from tiers.spec import TierSpec
-from tiers.weights import full_tier
+from tiers.weights import full_tier, own_rows
 
 _NETWORK = "network."  # where a form holds the network that ships
+_WHOLE = "whole"  # name of the form that holds all rows, where no row does
 
 
 class Elastic(nn.Module):
@@ -29,9 +30,11 @@ class Elastic(nn.Module):
         bn_momentum: Of every BatchNorm.
 
     Attributes:
+        network: Name of the network.
         specs: The rows that are trained, narrowest first.
         widest: Name of the last of them.
-        full: Name of the row whose convolutions hold all others'.
+        full: Name of the form whose convolutions hold those of all rows: the widest row, or one
+            that is no row where the ladder does not widen everywhere.
 
     Raises:
         UsageError: If ``widest`` is no row with weights of its own.
@@ -39,17 +42,17 @@ class Elastic(nn.Module):
 
     def __init__(self, task: Task, widest: str | None = None, bn_momentum: float = 0.1) -> None:
         super().__init__()
-        rows = {
-            name: spec for name, spec in ladder(task.network).items() if spec.weights_of == name
-        }
-        self.full = full_tier(task.network)
-        self.widest = self.full if widest is None else widest
+        self.network = task.network
+        rows = own_rows(task.network)
+        self.widest = full_tier(task.network) if widest is None else widest
         if self.widest not in rows:
             msg = f"{widest} of {task.network} has no weights of its own; {', '.join(rows)} have"
             raise UsageError(msg)
         reached = list(rows)[: list(rows).index(self.widest) + 1]
         self.specs: Mapping[str, TierSpec] = {name: rows[name] for name in reached}
-        built = {**self.specs, self.full: rows[self.full]}
+        whole_spec = envelope([*self.specs.values()])
+        self.full = self.widest if whole_spec == rows[self.widest] else _WHOLE
+        built = {**self.specs, self.full: whole_spec}
         self.forms = nn.ModuleDict({name: task.form(spec) for name, spec in built.items()})
         for norm in _norms(self):
             norm.momentum = bn_momentum

@@ -1,6 +1,9 @@
 """The videos that a task draws from: made by us, and the user's own beside them."""
 
+import dataclasses
 from pathlib import Path
+
+import torch
 
 from pocketmatte.pictures import is_picture
 from pocketmatte.training.cache import BACKGROUNDS, INDEX_NAME, STILLS
@@ -17,8 +20,28 @@ from tiers.errors import MediaError
 
 CLIPS = "clips"  # folder of the user's own clips, beside those of a cache
 
-# How often each kind is drawn; they are shares of those that there are.
+# How often each kind is drawn; they are shares of those that there are. A folder of many stills
+# shows more than what is made up does.
 _THINGS, _PEOPLE, _STILLS, _CLIPS, _COMPOSITES = 0.4, 0.3, 0.2, 0.3, 0.2
+_MANY, _OF_MANY_STILLS = 200, 0.6
+
+
+class Beside:
+    """A source of one object as one of several, the others of which are nowhere.
+
+    Args:
+        source: Of clips of one object.
+        objects: How many there are to be.
+    """
+
+    def __init__(self, source: VideoSource, objects: int) -> None:
+        self._source, self._objects = source, objects
+
+    def video(self, index: int) -> Video:
+        """Return one clip."""
+        clip = self._source.video(index)
+        nobody = torch.zeros_like(clip.alphas).repeat(1, self._objects - 1, 1, 1)
+        return dataclasses.replace(clip, alphas=torch.cat((clip.alphas, nobody), 1))
 
 
 class Compositions:
@@ -54,7 +77,7 @@ def made(
             ``pocketmatte.training.prepare`` wrote, whose cutouts are used too; ``None`` for
             self-made clips alone.
         seed: Of everything random.
-        objects: Objects of a clip; of people there is one, so that they are left out otherwise.
+        objects: Objects of a clip; of people there is one, beside whom the others are nowhere.
         clutter: See ``ObjectVideos``.
 
     Raises:
@@ -75,10 +98,11 @@ def made(
     # Videos alone are of use behind clips only; elsewhere it is told that there are no pictures.
     pictures = backgrounds if composites is None or _has_pictures(backgrounds) else None
     sources: list[tuple[VideoSource, float]] = [(ObjectVideos(*sizes, pictures, clutter), _THINGS)]
-    if objects == 1:
-        sources.append((Compositions(stage, cache, seed), _PEOPLE))
+    sources.append((Beside(Compositions(stage, cache, seed), objects), _PEOPLE))
     if stills is not None:
-        sources.append((PseudoVideos(StillFolder(stills), *sizes, pictures), _STILLS))
+        held = StillFolder(stills)
+        share = _STILLS if len(held) < _MANY else _OF_MANY_STILLS
+        sources.append((PseudoVideos(held, *sizes, pictures), share))
     if clips is not None:
         sources.append((FolderVideos(clips, *sizes), _CLIPS))
     if composites is not None:

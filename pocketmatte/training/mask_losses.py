@@ -17,6 +17,9 @@ from pocketmatte.training.precision import at_least_float32
 _ABSENT = -1e4
 
 
+_LEAST_SHARE = 1e-3  # of an attention; its logarithm stays finite
+
+
 def bootstrap_share(step: int, first: int, last: int, least: float = 0.15) -> float:
     """Return the share of pixels, the hardest ones, that counts at a step of training.
 
@@ -197,3 +200,11 @@ def _sized(logits: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(
         at_least_float32(logits), like.shape[2:], mode="bilinear", align_corners=False
     )
+
+
+def logits_of(shares: Tensor) -> Tensor:
+    """Return what a sigmoid makes shares in 0..1 of; finite, by bringing them into 1e-3..1 - 1e-3.
+
+    Of what an attention carries over, which adds up to 0 or 1 now and then.
+    """
+    return shares.clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).logit()

@@ -14,9 +14,12 @@ from pocketmatte.training.batches import Share, fixed_batches, moved, training_b
 from pocketmatte.training.devices import anywhere
 from pocketmatte.training.distillation import Teacher
 from pocketmatte.training.elastic import Elastic
+from pocketmatte.training.growth import begin_as, grow
 from pocketmatte.training.interruption import interrupt_noted
+from pocketmatte.training.kept_videos import KeptVideos
 from pocketmatte.training.run_file import read_run, write_run
 from pocketmatte.training.stages import Stage, stage_at, total_steps
+from pocketmatte.training.start import Start
 from pocketmatte.training.task import Task, Tensors
 from tiers.errors import CheckpointError
 
@@ -41,6 +44,8 @@ class Options:
         save_every: Steps between saves.
         judge_every: Steps between looks at samples of another seed, of the same files.
         widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
+        kept_clips: How many clips of a stage are made, and then kept in the run's folder and drawn
+            again and again; ``None`` makes new ones for every step.
         minutes: Time after which the run is saved and left; ``None`` goes to the end.
     """
 
@@ -56,6 +61,7 @@ class Options:
     judge_every: int
     widest: str | None
     minutes: float | None
+    kept_clips: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +100,20 @@ class Run:
         folder: Where ``last.pt`` and ``best.pt`` lie; a run that is there goes on.
         options: How it is made.
         teacher: Predicts what every row is drawn to, instead of the widest one's predictions.
+        start: What the network begins as, instead of random weights.
 
     Raises:
         CheckpointError: If what lies in the folder is damaged, or of another network or recipe.
+        UsageError: If the network cannot begin as ``start`` is.
     """
 
     def __init__(
-        self, task: Task, folder: Path, options: Options, teacher: Teacher | None = None
+        self,
+        task: Task,
+        folder: Path,
+        options: Options,
+        teacher: Teacher | None = None,
+        start: Start | None = None,
     ) -> None:
         self.task, self.folder, self.options = task, folder, options
         self.stages = task.recipes[options.recipe]
@@ -108,6 +121,11 @@ class Run:
         self.step, self.best = 0, float("inf")
         torch.manual_seed(options.seed)
         self.elastic = Elastic(task, options.widest)
+        self._known: set[str] = set()  # rows that are no longer as they were made
+        if start is not None:
+            begin_as(self.elastic, start.elastic)
+            if start.elastic.network == task.network:
+                self._known |= self.elastic.specs.keys()
         self._made_of = {
             "network": task.network,
             "recipe": options.recipe,
@@ -115,6 +133,8 @@ class Run:
             "widest": self.elastic.widest,
             "teacher": None if teacher is None else teacher.sha256,
             "data": "self-made" if options.data is None else "the user's own",
+            "start": None if start is None else start.sha256,
+            "kept_clips": options.kept_clips,
         }
         saved = read_run(folder / "last.pt", self._made_of)
         if saved is not None:
@@ -157,6 +177,7 @@ class Run:
             for stage, first, batch in self._batches():
                 if self.step == first:
                     self.best = float("inf")  # errors at another size are no measure
+                    self._reach(stage)
                 loss, error = self._train_step(stage, first, moved(batch, self.options.device))
                 self.step += 1
                 frames += stage.batch * stage.length
@@ -185,12 +206,27 @@ class Run:
         while not self.done:
             stage, first = stage_at(self.stages, self.step)
             source = self.task.source(stage, self.options.data, self.options.seed)
+            if self.options.kept_clips is not None:
+                size = "x".join(map(str, (stage.length, *stage.size_hw)))
+                folder = self.folder / "clips" / size
+                source = KeptVideos(source, folder, self.options.kept_clips, self.options.seed)
             steps = range(self.step, first + stage.steps)
             for batch in training_batches(
                 self.task, source, stage, steps, self.total,
                 seed=self.options.seed, share=self.options.share, workers=self.options.workers,
             ):  # fmt: skip
                 yield stage, first, batch
+
+    def _reach(self, stage: Stage) -> None:
+        """Let the rows that a stage is the first to train begin as the widest one before them."""
+        for earlier in self.stages:
+            if earlier is stage:
+                break
+            self._known.update(self._rows_of(earlier))
+        new = [name for name in self._rows_of(stage) if name not in self._known]
+        known = [name for name in self.elastic.specs if name in self._known]
+        if new and known:
+            grow(self.elastic, known[-1], new)
 
     def save(self, name: str) -> None:
         """Write the run whole or not at all."""
@@ -209,7 +245,7 @@ class Run:
         self.elastic.eval()
         errors: dict[str, float] = {}
         with torch.no_grad():
-            for name in self.elastic.specs:
+            for name in self._rows_of(stage):
                 each = []
                 for batch in batches:
                     given = moved(batch, self.options.device)
@@ -238,7 +274,7 @@ class Run:
         for name in self._rows(stage):
             predicted = self._roll(name, batch, stage)
             loss = torch.stack(list(self.task.losses(predicted, batch, progress).values())).sum()
-            if name == self.elastic.widest:
+            if name == self._rows_of(stage)[-1]:
                 shown = float(loss.detach()), float(self.task.error(predicted, batch).detach())
             if target is not None and stage.distillation:
                 loss = loss + stage.distillation * self.task.distance(predicted, target)
@@ -252,11 +288,18 @@ class Run:
         return shown
 
     def _rows(self, stage: Stage) -> list[str]:
-        names = list(self.elastic.specs)
-        between = [name for name in names[1:] if name != self.elastic.widest]
+        """Return the rows of a step: the widest, the narrowest, and some between by chance."""
+        first, *between = self._rows_of(stage)
+        last = between.pop() if between else None
         draw = random.Random(self.options.seed * 1_000_003 + self.step)
         chosen = draw.sample(between, min(stage.random_rows, len(between)))
-        return [self.elastic.widest, names[0], *chosen]
+        return [first] if last is None else [last, first, *chosen]
+
+    def _rows_of(self, stage: Stage) -> list[str]:
+        """Return the rows that a stage trains, narrowest first."""
+        names = list(self.elastic.specs)
+        reached = names.index(stage.widest) + 1 if stage.widest in names else len(names)
+        return names[:reached]
 
     def _roll(self, name: str, batch: Tensors, stage: Stage) -> dict[str, Tensor]:
         ratio = stage.ratio_of(self.elastic.specs[name])

@@ -22,6 +22,8 @@ class Stage:
         learning_rate: At the stage's start and end.
         distillation: Weight of a narrower row's distance to what the teacher predicts.
         random_rows: Rows that a step trains beside the widest and the narrowest one.
+        widest: Name of the widest row that is trained, ``None`` for all of the run. The rows that a
+            stage reaches first begin as the widest one that was trained before: see ``growth``.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Stage:
     learning_rate: tuple[float, float]
     distillation: float
     random_rows: int = 1
+    widest: str | None = None
 
     def __post_init__(self) -> None:
         for what in ("steps", "length", "batch"):

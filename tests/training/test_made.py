@@ -12,9 +12,9 @@ from skimage import data
 
 from pocketmatte.training.cache import INDEX_NAME, INDEX_VERSION
 from pocketmatte.training.composite_videos import CompositeVideos
-from pocketmatte.training.made import made
+from pocketmatte.training.made import Beside, made
 from pocketmatte.training.mixtures import Mixture
-from pocketmatte.training.object_videos import ObjectVideos
+from pocketmatte.training.pseudo_videos import PseudoVideos
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.video import VideoSource
 from tests.training.drawn_videos import make_video
@@ -55,7 +55,7 @@ def own(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("objects", [1, 2])
 def test_without_a_folder_all_clips_are_self_made(objects: int) -> None:
     source = made(STAGE, None, 0, objects)
-    assert isinstance(source, Mixture if objects == 1 else ObjectVideos)
+    assert isinstance(source, Mixture)
     video = source.video(3)
     assert video.frames.shape == (2, 3, 48, 64)
     assert video.alphas.shape == (2, objects, 48, 64)
@@ -113,6 +113,28 @@ def test_photographs_of_any_size_below_backgrounds_stand_each_by_itself(own: Pat
     (composed,) = (each for each in sources(own) if isinstance(each, CompositeVideos))
     for index in range(6):
         composed.video(index)
+
+
+def test_a_folder_of_many_stills_is_drawn_from_more(own: Path) -> None:
+    few = made(STAGE, own, 0)
+    for number in range(200):
+        for part in ("image", "alpha"):
+            shutil.copy(own / f"stills/{part}/a.png", own / f"stills/{part}/{number}.png")
+    many = made(STAGE, own, 0)
+    drawn = [
+        sum(isinstance(source._sources[source.chosen(index)], PseudoVideos) for index in range(200))
+        for source in (few, many)
+        if isinstance(source, Mixture)
+    ]
+    assert drawn[1] > 1.5 * drawn[0] > 0
+
+
+def test_of_people_there_is_one_beside_whom_the_others_are_nowhere() -> None:
+    (people,) = (each for each in made(STAGE, None, 0, 2)._sources if isinstance(each, Beside))  # type: ignore[attr-defined]
+    clips = [people.video(index) for index in range(6)]
+    assert all(clip.alphas.shape == (2, 2, 48, 64) for clip in clips)
+    assert all(not clip.alphas[:, 1].any() for clip in clips)
+    assert any(clip.alphas[:, 0].any() for clip in clips)
 
 
 def test_clips_of_masks_alone_are_not_composed(own: Path) -> None:

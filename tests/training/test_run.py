@@ -91,6 +91,51 @@ def test_a_run_does_not_go_on_with_other_data(
         Run(Tiny(), whole[0].folder, dataclasses.replace(OPTIONS, data=tmp_path))
 
 
+class Growing(Tiny):
+    """Reaches wider rows in its second stage."""
+
+    recipes: Mapping[str, tuple[Stage, ...]] = {
+        "tiny": (dataclasses.replace(FIRST, widest="t02"), SECOND)
+    }
+
+
+def test_rows_begin_as_what_was_trained_before_and_a_stopped_run_agrees(tmp_path: Path) -> None:
+    whole, steps = Run(Growing(), tmp_path / "whole", OPTIONS), list[Progress]()
+    begun = whole.elastic.forms["t05"].get_parameter("network.aspp.aspp1.1.weight").clone()
+    trained: list[bool] = []
+
+    def tell(progress: Progress) -> None:
+        steps.append(progress)
+        now = whole.elastic.forms["t05"].get_parameter("network.aspp.aspp1.1.weight")
+        trained.append(not torch.equal(now, begun))
+
+    whole.train(tell)
+    assert trained == [False, False, False, True, True]  # as t02 was, from the second stage on
+    options = dataclasses.replace(OPTIONS, minutes=0.0)
+    run = Run(Growing(), tmp_path / "stopped", options)
+    while not run.done:
+        run.train(lambda _: None)
+        run = Run(Growing(), tmp_path / "stopped", options)
+    assert same(run, whole)
+
+
+def test_clips_that_are_kept_are_drawn_again_and_a_stopped_run_agrees(tmp_path: Path) -> None:
+    kept = dataclasses.replace(OPTIONS, kept_clips=2)
+    whole = Run(Tiny(), tmp_path / "whole", kept)
+    whole.train(lambda _: None)
+    folders = sorted(path.name for path in (tmp_path / "whole/clips").iterdir())
+    assert folders == ["2x32x48", "2x64x96"]
+    assert len(list((tmp_path / "whole/clips/2x32x48").glob("*.npy"))) == 2
+    options = dataclasses.replace(kept, minutes=0.0)
+    run = Run(Tiny(), tmp_path / "stopped", options)
+    while not run.done:
+        run.train(lambda _: None)
+        run = Run(Tiny(), tmp_path / "stopped", options)
+    assert same(run, whole)
+    with pytest.raises(CheckpointError, match="is a run of kept_clips 2, not None"):
+        Run(Tiny(), tmp_path / "whole", OPTIONS)
+
+
 def test_another_seed_gives_other_weights(
     whole: tuple[Run, list[Progress]], tmp_path: Path
 ) -> None:

@@ -31,11 +31,17 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     },
     "foreground": {"mask": (N, 1, H, W), "coarse": (N, 1, H // 2, W // 2)},
     "scribble": {"mask": (N, 1, H, W)},
-    "propagation": {"aggregated": (N, 2, 3, H, W), "auxiliary": (N, 2, 2, H // 16, W // 16)},
+    "propagation": {
+        "aggregated": (N, 2, 3, H, W), "auxiliary": (N, 2, 2, H // 16, W // 16),
+        "carried": (N, 2, 2, H // 16, W // 16),
+    },
     "fusion": {"mask": (N, 1, H, W)},
-    "trimap": {"trimap": (N, 2, 3, H, W)},
+    "trimap": {"trimap": (N, 2, 3, H, W), "carried": (N, 2, 3, H // 16, W // 16)},
     "stfam": {"alpha": (N, 3, 1, H, W)},
-    "matanyone": {"alpha": (N, 3, 2, H, W), "change": (N, 2, 2, H // 16, W // 16)},
+    "matanyone": {
+        "alpha": (N, 3, 2, H, W), "change": (N, 2, 2, H // 16, W // 16),
+        "carried": (N, 2, 2, H // 16, W // 16),
+    },
 }  # fmt: skip
 
 HEADS = {
@@ -108,15 +114,25 @@ def answer(network: str, batch: Tensors) -> dict[str, Tensor]:
         background = (1 - masks[:, 1:].sum(2, keepdim=True)).clamp(min=0)
         small = reduced(masks[:, :-1], SHAPES[network]["auxiliary"][-2:])
         aggregated = sure(torch.cat((background, masks[:, 1:]), dim=2))
-        return {"aggregated": aggregated, "auxiliary": sure(small > 0.5)}
+        later = reduced(masks[:, 1:], SHAPES[network]["auxiliary"][-2:])
+        return {
+            "aggregated": aggregated, "auxiliary": sure(small > 0.5), "carried": sure(later > 0.5)
+        }  # fmt: skip
     if network == "trimap":
-        return {"trimap": sure(functional.one_hot(batch["truth"][:, :, 0], 3).movedim(-1, 2))}
+        right = functional.one_hot(batch["truth"][:, :, 0], 3).movedim(-1, 2)
+        small = reduced(right.float(), SHAPES[network]["carried"][-2:])
+        return {"trimap": sure(right), "carried": sure(small > 0.5)}
     if network == "stfam":
         return {"alpha": batch["alpha"]}
     if network == "matanyone":
         step = (batch["alpha"][:, 1:] - batch["alpha"][:, :-1]).abs()
         changed = functional.max_pool2d((step > 0.01).float().flatten(0, 1), 16)
-        return {"alpha": batch["alpha"], "change": sure(changed.view(*step.shape[:3], H // 16, -1))}
+        later = reduced(batch["alpha"][:, 1:], SHAPES[network]["carried"][-2:])
+        return {
+            "alpha": batch["alpha"],
+            "change": sure(changed.view(*step.shape[:3], H // 16, -1)),
+            "carried": sure(later > 0.5),
+        }
     mask = sure(batch["mask"] > 0.5)
     return {"mask": mask, "coarse": functional.avg_pool2d(mask, 2)}
 

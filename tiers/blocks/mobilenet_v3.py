@@ -89,7 +89,7 @@ class MobileNetV3Large(nn.Module):
             if seen[row.stage] > depth[row.stage]:
                 continue
             widens = row.stage > 0 and seen[row.stage] == 1
-            features[str(position)] = _InvertedResidual(channels, row, width, residual=not widens)
+            features[str(position)] = InvertedResidual(channels, row, width, residual=not widens)
             channels = scaled(row.out, width)
             taps[row.stage] = channels
         if last:
@@ -117,7 +117,16 @@ def scaled(channels: int, width: float) -> int:
     return channels if width == 1 else max(8, round(channels * width / 8) * 8)
 
 
-class _InvertedResidual(nn.Module):
+class InvertedResidual(nn.Module):
+    """Widen, convolve channel by channel, narrow; around it, where it can be, the input passes.
+
+    Input:
+        x: ``(N, channels, H, W)``.
+
+    Output:
+        y: ``(N, scaled(row.out, width), H / row.stride, W / row.stride)``.
+    """
+
     def __init__(self, channels: int, row: _Row, width: float, *, residual: bool) -> None:
         super().__init__()
         expanded = channels if row.stage == 0 else scaled(row.expanded, width)
@@ -144,6 +153,7 @@ class _InvertedResidual(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the block."""
         y: Tensor = self.block(x)
         return x + y if self.residual else y
 

@@ -97,8 +97,29 @@ class TrimapPropagation(nn.Module):
         Returns:
             ``(N, 3, H, W)``.
         """
-        coarse, (f16, f8, f4, f2) = self._encode(frame)
-        aligned = self.attention(self.query(coarse), keys, values, valid)
+        aligned, features = self.align(frame, keys, values, valid)
+        return self.decode(aligned, features)
+
+    def align(
+        self, frame: Tensor, keys: Tensor, values: Tensor, valid: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the references' values where the frame's pixels find them, and its features.
+
+        Args:
+            frame: As of ``propagate``.
+            keys: Likewise.
+            values: ``(N, V, R * h * w)``, of any number of channels.
+            valid: As of ``propagate``.
+
+        Returns:
+            ``(N, V, h, w)``, and features ``(N, C, H/s, W/s)`` at strides 16, 8, 4, 2.
+        """
+        coarse, features = self._encode(frame)
+        return self.attention(self.query(coarse), keys, values, valid), features
+
+    def decode(self, aligned: Tensor, features: list[Tensor]) -> Tensor:
+        """Return the logits ``(N, 3, H, W)`` of what ``align`` gives."""
+        f16, f8, f4, f2 = features
         x = self.join(torch.cat([aligned, f16], dim=1))
         x = self.head(self.decoder(x, (f8, f4, f2)))
         return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

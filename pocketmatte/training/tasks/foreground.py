@@ -57,11 +57,19 @@ class ForegroundTask:
         {
             "small": (
                 Stage(
-                    name="coarse", steps=1500, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
-                    learning_rate=(2e-3, 5e-4), distillation=1.0,
+                    name="narrow", steps=2400, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
+                    learning_rate=(2e-3, 1e-3), distillation=1.0, widest="t01",
                 ),
                 Stage(
-                    name="fine", steps=300, size_hw=(256, 256), length=1, batch=6,
+                    name="middle", steps=360, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
+                    learning_rate=(1e-3, 7e-4), distillation=1.0, widest="t05",
+                ),
+                Stage(
+                    name="wide", steps=240, size_hw=(160, 160), length=1, batch=8,
+                    learning_rate=(1e-3, 5e-4), distillation=1.0,
+                ),
+                Stage(
+                    name="fine", steps=160, size_hw=(256, 256), length=1, batch=6,
                     learning_rate=(7e-4, 2e-5), distillation=1.0,
                 ),
             ),

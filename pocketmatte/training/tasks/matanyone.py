@@ -4,7 +4,8 @@ Yang, Zhou, Zhao, Tao, Loy, "MatAnyone: Stable Video Matting with Consistent Mem
 CVPR 2025. A clip is played as an app plays it: the first frame is matted some times over, its last
 matte stays in the bank, some later frames join it. Mattes are learnt by L1, Laplacian pyramid and
 temporal coherence; clips of which masks alone are known by core supervision with scaled DDC; the
-predicted change by where alpha did change. The head for segmentation that the official network has
+predicted change by where alpha did change; keys, from the first step on, by the mattes that the
+attention carries over, see ``propagation``. The head for segmentation that the official network has
 beside the matte's, in training alone, is left out: masks train the matte itself.
 """
 
@@ -16,10 +17,12 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pocketmatte.training.core_supervision import change_loss, core_supervision
 from pocketmatte.training.losses import alpha_loss
-from pocketmatte.training.made import made
+from pocketmatte.training.made import Beside, made
+from pocketmatte.training.mask_losses import bootstrapped_bce
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.simulated_masks import perturbed_mask
 from pocketmatte.training.stages import Stage
@@ -29,7 +32,7 @@ from pocketmatte.training.tasks.stfam import SLOWER, Excerpts
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.matanyone_mobile import MobileMatAnyone
 from tiers.rows.matanyone import OBJECTS, MatAnyoneShape
-from tiers.spec import TierSpec
+from tiers.spec import STRIDE, TierSpec
 
 _ONE_SHARE = 0.5  # of the clips, those of one object
 _ALONE_SHARE = 0.25  # of the clips of two, in which one is not asked for
@@ -37,6 +40,7 @@ _FAULTY_SHARE = 0.3  # of the masks, which are perturbed
 _FAULTY_IOU = (0.75, 0.97)
 _LEAST_AREA = 64  # of a mask that is perturbed, in pixels
 _CHANGE_WEIGHT = 0.25
+_CARRIED_WEIGHT = 0.5
 _BORDER = 1 / 32  # half the width of what a hard mask does not tell, of a picture's height
 
 
@@ -48,11 +52,19 @@ class MatAnyoneTask:
         {
             "small": (
                 Stage(
-                    name="short", steps=1500, size_hw=(96, 160), length=3, batch=3,
-                    learning_rate=(1.5e-3, 5e-4), distillation=0.25,
+                    name="narrow", steps=1000, size_hw=(96, 160), length=3, batch=3,
+                    learning_rate=(1.5e-3, 1e-3), distillation=0.25, widest="t01",
                 ),
                 Stage(
-                    name="long", steps=300, size_hw=(144, 256), length=4, batch=2,
+                    name="middle", steps=200, size_hw=(96, 160), length=3, batch=3,
+                    learning_rate=(1e-3, 5e-4), distillation=0.25, widest="t05",
+                ),
+                Stage(
+                    name="wide", steps=120, size_hw=(112, 192), length=3, batch=3,
+                    learning_rate=(7e-4, 3e-4), distillation=0.25,
+                ),
+                Stage(
+                    name="long", steps=60, size_hw=(160, 288), length=4, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),
@@ -94,7 +106,7 @@ class MatAnyoneTask:
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
         """Return clips of two things that hide one another, and of one subject of any kind."""
         longer = dataclasses.replace(stage, length=SLOWER * stage.length)
-        one = _WithNobody(made(longer, data, seed))
+        one = Beside(made(longer, data, seed), OBJECTS)
         both = Mixture(
             (one, made(longer, data, seed, OBJECTS)), (_ONE_SHARE, 1 - _ONE_SHARE), seed + 1
         )
@@ -142,6 +154,9 @@ class MatAnyoneTask:
             )
             logits = change[present].flatten(0, 1)[:, None]
             terms["change"] = _CHANGE_WEIGHT * change_loss(logits, after, before)
+            carried = predicted["carried"].transpose(1, 2)[present].flatten(0, 1)[:, None]
+            small = functional.avg_pool2d(after, STRIDE)
+            terms["carried"] = _CARRIED_WEIGHT * bootstrapped_bce(carried, small)
         return terms
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
@@ -154,18 +169,6 @@ class MatAnyoneTask:
         present = _present(batch)
         mean: Tensor = (apart * present).sum() / present.sum().clamp(min=1)
         return 1e3 * mean
-
-
-class _WithNobody:
-    """A source of one object, beside which there is no other."""
-
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
-
-    def video(self, index: int) -> Video:
-        clip = self._source.video(index)
-        nobody = torch.zeros_like(clip.alphas).repeat(1, OBJECTS - 1, 1, 1)
-        return dataclasses.replace(clip, alphas=torch.cat([clip.alphas, nobody], dim=1))
 
 
 def _present(batch: Tensors) -> Tensor:

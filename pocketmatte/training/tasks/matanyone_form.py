@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pocketmatte.training.mask_losses import logits_of
 from pocketmatte.training.task import Tensors
 from tiers.blocks.objects import others_sum
 from tiers.networks.matanyone_mobile import MobileMatAnyone
@@ -34,7 +35,8 @@ class MatAnyoneForm(nn.Module):
     Output:
         ``alpha (N, T, K, H, W)``, not clamped, 0 for an object that there is not; that of the
         first frame is of the last round. ``change (N, T - 1, K, h, w)``: logits of the predicted
-        change since the frame before, at stride 16.
+        change since the frame before, at stride 16. ``carried``, of the same shape: logits of the
+        mattes in the bank, carried over by the attention.
 
     Args:
         network: The network.
@@ -60,13 +62,16 @@ class MatAnyoneForm(nn.Module):
         alpha = memory.warmed_up(first)
         alphas = [alpha]
         changes = [frames.new_zeros(count * OBJECTS, 0, *first.key.shape[2:])]
+        carried = [*changes]
         for number, shown in enumerate(later, 1):
             alpha, change = memory.read(shown)
             if number < length - 1:
                 memory.memorise(shown, alpha.clamp(0, 1), self._slot(number))
             alphas.append(alpha)
             changes.append(change)
-        apart = {"alpha": torch.cat(alphas, dim=1), "change": torch.cat(changes, dim=1)}
+            carried.append(logits_of(memory.carried))
+        parts = {"alpha": alphas, "change": changes, "carried": carried}
+        apart = {name: torch.cat(each, dim=1) for name, each in parts.items()}
         return {
             name: torch.unflatten(each, 0, (count, OBJECTS)).transpose(1, 2)
             for name, each in apart.items()
@@ -98,11 +103,12 @@ class _Memory:
         self._network = network
         self._present = (masks.flatten(2).amax(2) > 0).to(masks.dtype).view(-1, 1, 1, 1)
         height, width = masks.shape[2] // 16, masks.shape[3] // 16
-        self._bank: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        self._bank: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         self._sensory = masks.new_zeros(
             len(self._present), network.deep_update.channels, height, width
         )
         self._last_value = self._last_mask = self._last_trace = self._sensory
+        self.carried = masks.new_zeros(len(self._present), 1, height, width)
 
     def warmed_up(self, shown: _Shown) -> Tensor:
         """Matte the first frame some times over, each time from the alphas before."""
@@ -118,7 +124,8 @@ class _Memory:
         if slot is not None or not self._bank:
             self._sensory = network.deepened(value, self._sensory)
         if slot is not None:
-            self._bank[slot] = (shown.key, shown.shrinkage, value)
+            small = functional.avg_pool2d(masks.detach(), 16)
+            self._bank[slot] = (shown.key, shown.shrinkage, value, small)
         self._last_value, self._last_mask = value, functional.avg_pool2d(masks, 16)
         self._last_trace = network.change.trace(_repeated(shown.feature), self._last_mask)
 
@@ -136,18 +143,21 @@ class _Memory:
         return alpha * self._present, change
 
     def _attended(self, shown: _Shown) -> Tensor:
-        """Read the bank: ``(N * K, V, h, w)``."""
+        """Read the bank: ``(N * K, V, h, w)``; ``carried`` is then what its mattes give."""
         kept = zip(*self._bank.values(), strict=True)
-        keys, shrinkages, values = (torch.stack(each, dim=1) for each in kept)
+        keys, shrinkages, values, mattes = (torch.stack(each, dim=1) for each in kept)
         valid = keys.new_ones(keys.shape[1], 1, 1, 1)
-        of_clips = torch.unflatten(values, 0, (-1, OBJECTS)).transpose(1, 2).flatten(2, 3)
+        held = torch.cat([values, mattes], dim=2)
+        of_clips = torch.unflatten(held, 0, (-1, OBJECTS)).transpose(1, 2).flatten(2, 3)
         readouts = [
             self._network.attention(key[None], selection[None], (*bank, valid))
             for key, selection, *bank in zip(
                 shown.key, shown.selection, keys, shrinkages, of_clips, strict=True
             )
         ]
-        return torch.cat(readouts)
+        readout = torch.cat(readouts)
+        self.carried = readout[:, -1:]
+        return readout[:, :-1]
 
 
 def _repeated(picture: Tensor) -> Tensor:

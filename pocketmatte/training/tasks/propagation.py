@@ -4,7 +4,9 @@ Cheng, Tai, Tang, "Rethinking Space-Time Networks with Improved Memory Coverage 
 Object Segmentation", NeurIPS 2021, section 4: the second frame is segmented from the first, the
 third from the first and from what was found of the second. The attention keeps all of the memory
 here and only its best pixels on a phone, as published. The auxiliary decoder (Kuaishou) asks every
-value for the mask that it was made of.
+value for the mask that it was made of. Keys learn from the first step on where an object went: the
+true masks of the frames before are carried over by the same attention, as colours are in Vondrick
+et al., "Tracking Emerges by Colorizing Videos", ECCV 2018, and held to the true mask.
 """
 
 import math
@@ -24,6 +26,7 @@ from pocketmatte.training.mask_losses import (
     bootstrapped_bce,
     bootstrapped_cross_entropy,
     dice_loss,
+    logits_of,
 )
 from pocketmatte.training.moved_stills import moved_still
 from pocketmatte.training.stages import Stage
@@ -33,9 +36,10 @@ from pocketmatte.training.triplets import FRAMES, triplet
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.propagation import Propagation
 from tiers.rows.propagation import OBJECTS, PropagationShape
-from tiers.spec import TierSpec
+from tiers.spec import STRIDE, TierSpec
 
 _AUXILIARY_WEIGHT = 0.5
+_CARRIED_WEIGHT = 0.5
 _ALONE_SHARE = 0.5  # of the samples, in which one object is carried: what apps do most
 _BOOTSTRAP = (2 / 15, 7 / 15)  # of the training: 20 000 and 70 000 of the published 150 000 steps
 _HALF = 0.5
@@ -46,13 +50,15 @@ class PropagationForm(nn.Module):
 
     Input:
         batch: ``frames (N, T, 3, H, W)`` in 0..1, ``masks (N, T, K, H, W)`` of which those of the
-            first frame are taken, ``present (N, K)``: 1 for an object that there is.
+            first frame are taken, and the others for ``carried`` alone; ``present (N, K)``: 1 for
+            an object that there is.
         ratio: 1; the network works at frame size.
 
     Output:
         ``aggregated (N, T - 1, K + 1, H, W)``: logits of background and objects, of all frames but
         the first; ``auxiliary (N, T - 1, K, h, w)``: logits of the masks that each frame but the
-        last was memorised with, at stride 16.
+        last was memorised with, at stride 16; ``carried``, of the same shape: logits of the true
+        masks of all frames before, carried over by the attention.
     """
 
     def __init__(self, network: Propagation) -> None:
@@ -68,12 +74,16 @@ class PropagationForm(nn.Module):
         values: list[Tensor] = []
         found: list[Tensor] = []
         auxiliary: list[Tensor] = []
+        carried: list[Tensor] = []
+        small = _apart(functional.avg_pool2d(batch["masks"].flatten(0, 1), STRIDE), count, length)
         for last in range(length - 1):
             value = self._memorised(frames[:, last], masks, features[0][:, last])
             auxiliary.append(self.network.auxiliary(value.flatten(0, 1))[:, 0])
             values.append(value)
             memory = torch.stack(values, dim=2)  # (N, K, S, V, h, w)
             readout = _read(key[:, last + 1], key[:, : last + 1], memory)
+            seen = small[:, : last + 1].transpose(1, 2)[:, :, :, None]  # (N, K, S, 1, h, w)
+            carried.append(_read(key[:, last + 1], key[:, : last + 1], seen)[:, :, 0])
             decoded = self.network.decode(
                 readout.flatten(0, 1), *(_repeated(each[:, last + 1]) for each in features)
             )
@@ -84,6 +94,7 @@ class PropagationForm(nn.Module):
         return {
             "aggregated": torch.stack(found, dim=1),
             "auxiliary": torch.stack([_apart(each, count, OBJECTS) for each in auxiliary], dim=1),
+            "carried": logits_of(torch.stack(carried, dim=1)),
         }
 
     def _memorised(self, frame: Tensor, masks: Tensor, f16: Tensor) -> Tensor:
@@ -138,15 +149,23 @@ class PropagationTask:
         {
             "small": (
                 Stage(
-                    name="stills", steps=300, size_hw=(112, 192), length=1, batch=4,
-                    learning_rate=(1.5e-3, 1e-3), distillation=0.5,
+                    name="stills", steps=900, size_hw=(112, 192), length=1, batch=4,
+                    learning_rate=(1.5e-3, 1e-3), distillation=0.5, widest="t01",
                 ),
                 Stage(
-                    name="near", steps=700, size_hw=(112, 192), length=25, batch=4,
-                    learning_rate=(1e-3, 4e-4), distillation=0.5,
+                    name="near", steps=900, size_hw=(112, 192), length=25, batch=4,
+                    learning_rate=(1e-3, 7e-4), distillation=0.5, widest="t01",
                 ),
                 Stage(
-                    name="far", steps=200, size_hw=(176, 320), length=25, batch=2,
+                    name="middle", steps=150, size_hw=(112, 192), length=25, batch=4,
+                    learning_rate=(1e-3, 5e-4), distillation=0.5, widest="t04",
+                ),
+                Stage(
+                    name="wide", steps=100, size_hw=(112, 192), length=25, batch=4,
+                    learning_rate=(7e-4, 3e-4), distillation=0.5,
+                ),
+                Stage(
+                    name="far", steps=60, size_hw=(176, 320), length=25, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),
@@ -195,19 +214,21 @@ class PropagationTask:
         }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:
-        """Return bootstrapped cross-entropy, dice, and cross-entropy of the auxiliary masks."""
+        """Return bootstrapped cross-entropy, dice, and cross-entropy of the coarse masks."""
         first, last = (int(1e6 * share) for share in _BOOTSTRAP)
         share = bootstrap_share(int(1e6 * progress), first, last)
         aggregated = predicted["aggregated"].flatten(0, 1)
         true = batch["masks"][:, 1:].flatten(0, 1)
-        auxiliary = predicted["auxiliary"].flatten(0, 1)
-        small = functional.interpolate(
-            batch["masks"][:, :-1].flatten(0, 1), auxiliary.shape[-2:], mode="area"
-        )
+        auxiliary, carried = (predicted[key].flatten(0, 1) for key in ("auxiliary", "carried"))
+        every = batch["masks"].flatten(0, 1)
+        coarse = functional.interpolate(every, auxiliary.shape[-2:], mode="area")
+        small = torch.unflatten(coarse, 0, batch["masks"].shape[:2])
         return {
             "mask": bootstrapped_cross_entropy(aggregated, true, share),
             "dice": dice_loss(aggregated.softmax(1)[:, 1:], true),
-            "auxiliary": _AUXILIARY_WEIGHT * bootstrapped_bce(auxiliary, small),
+            "auxiliary": _AUXILIARY_WEIGHT
+            * bootstrapped_bce(auxiliary, small[:, :-1].flatten(0, 1)),
+            "carried": _CARRIED_WEIGHT * bootstrapped_bce(carried, small[:, 1:].flatten(0, 1)),
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

@@ -60,11 +60,19 @@ class ScribbleTask:
         {
             "small": (
                 Stage(
-                    name="coarse", steps=1200, size_hw=(128, 128), length=1, batch=12,
-                    learning_rate=(2e-3, 5e-4), distillation=1.0,
+                    name="narrow", steps=1600, size_hw=(128, 128), length=1, batch=12,
+                    learning_rate=(2e-3, 1e-3), distillation=1.0, widest="t01",
                 ),
                 Stage(
-                    name="fine", steps=200, size_hw=(208, 208), length=1, batch=6,
+                    name="middle", steps=240, size_hw=(128, 128), length=1, batch=12,
+                    learning_rate=(1e-3, 7e-4), distillation=1.0, widest="t05",
+                ),
+                Stage(
+                    name="wide", steps=160, size_hw=(128, 128), length=1, batch=12,
+                    learning_rate=(1e-3, 5e-4), distillation=1.0,
+                ),
+                Stage(
+                    name="fine", steps=100, size_hw=(208, 208), length=1, batch=6,
                     learning_rate=(7e-4, 2e-5), distillation=1.0,
                 ),
             ),

@@ -107,11 +107,15 @@ class StfamTask:
         {
             "small": (
                 Stage(
-                    name="coarse", steps=1500, size_hw=(112, 192), length=3, batch=4,
-                    learning_rate=(1.5e-3, 5e-4), distillation=1.0,
+                    name="narrow", steps=700, size_hw=(112, 192), length=3, batch=4,
+                    learning_rate=(1.5e-3, 1e-3), distillation=1.0, widest="t01",
                 ),
                 Stage(
-                    name="fine", steps=300, size_hw=(160, 288), length=3, batch=2,
+                    name="wide", steps=250, size_hw=(112, 192), length=3, batch=4,
+                    learning_rate=(1e-3, 5e-4), distillation=1.0,
+                ),
+                Stage(
+                    name="fine", steps=120, size_hw=(176, 320), length=3, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=1.0,
                 ),
             ),

@@ -3,7 +3,8 @@
 Sun, Wang, Gu, Tang, Tai, "Deep Video Matting via Spatio-Temporal Alignment and Aggregation", CVPR
 2021, publish no training of this stage. So it is as Seong, Oh, Price, Kim, Lee, "One-Trimap Video
 Matting" (OTVM), ECCV 2022, train theirs: cross-entropy of three classes, frames ever farther apart,
-and bands of any width, which the network is to carry over as they are given.
+and bands of any width, which the network is to carry over as they are given. Its keys learn from
+the first step on, by the classes that its attention carries over: see ``propagation``.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pocketmatte.training.made import made
+from pocketmatte.training.mask_losses import bootstrapped_bce, logits_of
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
@@ -30,11 +32,12 @@ from pocketmatte.training.triplets import triplet
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.trimap import TrimapPropagation
 from tiers.rows.trimap import CLASSES, TrimapShape
-from tiers.spec import TierSpec
+from tiers.spec import STRIDE, TierSpec
 
 REFERENCES = 2  # of a sample, its first and its last frame
 _SECOND_SHARE = 0.3  # of the samples, whose last frame is annotated too
 _FAULTY_SHARE = 0.3  # of the samples, whose references are drawn badly
+_CARRIED_WEIGHT = 0.5
 _CLASS_WEIGHTS = (1.0, 2.0, 1.0)  # the unknown band is narrow
 _CERTAIN = 20.0  # of a logit, instead of one of a pixel that is in doubt
 
@@ -54,7 +57,8 @@ class TrimapForm(nn.Module):
 
     Output:
         Logits ``trimap (N, T - 1, 3, H, W)`` of background, unknown, foreground, of all frames but
-        the first.
+        the first; ``carried (N, T - 1, 3, h, w)``, logits of each class of the references for
+        itself, carried over by the attention, at stride 16.
     """
 
     def __init__(self, network: TrimapPropagation) -> None:
@@ -69,17 +73,20 @@ class TrimapForm(nn.Module):
         encoded = self.network.encode_reference(
             annotated.flatten(0, 1), batch["given"].flatten(0, 1)
         )
-        key, value = (
+        classes = shares_of(annotated_classes(batch["given"]).flatten(0, 1))
+        key, value, carried = (
             torch.unflatten(each, 0, (count, REFERENCES)).transpose(1, 2).flatten(2)
-            for each in encoded
+            for each in (*encoded, classes)
         )  # (N, C, R * h * w)
-        logits = self.network.propagate(
+        aligned, features = self.network.align(
             frames[:, 1:].flatten(0, 1),
             key.repeat_interleave(targets, dim=0),
-            value.repeat_interleave(targets, dim=0),
+            torch.cat([value, carried], dim=1).repeat_interleave(targets, dim=0),
             valid[:, None, :, None].repeat_interleave(targets, dim=0),
         )
-        return {"trimap": torch.unflatten(logits, 0, (count, targets))}
+        logits = self.network.decode(aligned[:, :-CLASSES], features)
+        found = {"trimap": logits, "carried": logits_of(aligned[:, -CLASSES:])}
+        return {name: torch.unflatten(each, 0, (count, targets)) for name, each in found.items()}
 
 
 class TrimapTask:
@@ -91,11 +98,19 @@ class TrimapTask:
             # of the frames that are made, a sample takes three
             "small": (
                 Stage(
-                    name="coarse", steps=1500, size_hw=(112, 192), length=7, batch=4,
-                    learning_rate=(1.5e-3, 5e-4), distillation=0.5,
+                    name="narrow", steps=1200, size_hw=(112, 192), length=7, batch=4,
+                    learning_rate=(1.5e-3, 1e-3), distillation=0.5, widest="t01",
                 ),
                 Stage(
-                    name="fine", steps=300, size_hw=(176, 320), length=7, batch=2,
+                    name="middle", steps=200, size_hw=(112, 192), length=7, batch=4,
+                    learning_rate=(1e-3, 5e-4), distillation=0.5, widest="t05",
+                ),
+                Stage(
+                    name="wide", steps=120, size_hw=(112, 192), length=7, batch=4,
+                    learning_rate=(7e-4, 3e-4), distillation=0.5,
+                ),
+                Stage(
+                    name="fine", steps=60, size_hw=(176, 320), length=7, batch=2,
                     learning_rate=(5e-4, 2e-5), distillation=0.5,
                 ),
             ),
@@ -145,13 +160,21 @@ class TrimapTask:
         }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the cross-entropy of the three classes."""
+        """Return the cross-entropy of the three classes, and of those that were carried over."""
         truth = batch["truth"].flatten(0, 1)
         right = _CERTAIN * functional.one_hot(truth[:, 0], CLASSES).movedim(3, 1)
         logits = torch.lerp(
             right, predicted["trimap"].flatten(0, 1), batch["confidence"].flatten(0, 1)
         )
-        return {"trimap": trimap_loss(logits, truth, _CLASS_WEIGHTS)}
+        shares, sure = (
+            shares_of(truth),
+            functional.avg_pool2d(batch["confidence"].flatten(0, 1), STRIDE),
+        )
+        carried = bootstrapped_bce(predicted["carried"].flatten(0, 1), shares, weight=sure)
+        return {
+            "trimap": trimap_loss(logits, truth, _CLASS_WEIGHTS),
+            "carried": _CARRIED_WEIGHT * carried,
+        }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
         """Return the mean absolute difference of the classes' probabilities."""
@@ -164,6 +187,24 @@ class TrimapTask:
         classes = torch.arange(CLASSES, device=found.device).view(1, 1, -1, 1, 1)
         own, true = found == classes, batch["truth"] == classes
         return 1 - mean_iou(own.flatten(0, 2), true.flatten(0, 2))
+
+
+def annotated_classes(trimap: Tensor) -> Tensor:
+    """Return the classes, 0 to 2, of trimaps of 0, 0.5 and 1 and of the same shape."""
+    return (2 * trimap).round().long()
+
+
+def shares_of(classes: Tensor) -> Tensor:
+    """Return each class's share of every position at stride 16.
+
+    Args:
+        classes: ``(N, 1, H, W)``.
+
+    Returns:
+        ``(N, 3, H / 16, W / 16)`` in 0..1.
+    """
+    planes = functional.one_hot(classes[:, 0], CLASSES).movedim(3, 1).float()
+    return functional.avg_pool2d(planes, STRIDE)
 
 
 def random_trimaps(alpha: Tensor, random: np.random.Generator) -> Tensor:
