@@ -65,7 +65,13 @@ class Compositions:
 
 
 def made(
-    stage: Stage, data: Path | None, seed: int, objects: int = 1, clutter: float = 1.0
+    stage: Stage,
+    data: Path | None,
+    seed: int,
+    objects: int = 1,
+    clutter: float = 1.0,
+    *,
+    things: bool = True,
 ) -> VideoSource:
     """Return clips of things of any kind that hide one another, and of all that ``data`` has.
 
@@ -79,6 +85,7 @@ def made(
         seed: Of everything random.
         objects: Objects of a clip; of people there is one, beside whom the others are nowhere.
         clutter: See ``ObjectVideos``.
+        things: Whether made-up things of any kind are wanted, beside people.
 
     Raises:
         MediaError: If ``data`` has none of these, or a file in it is damaged.
@@ -97,8 +104,10 @@ def made(
         composites = CompositeVideos(clips, backgrounds, *sizes)
     # Videos alone are of use behind clips only; elsewhere it is told that there are no pictures.
     pictures = backgrounds if composites is None or _has_pictures(backgrounds) else None
-    sources: list[tuple[VideoSource, float]] = [(ObjectVideos(*sizes, pictures, clutter), _THINGS)]
-    sources.append((Beside(Compositions(stage, cache, seed), objects), _PEOPLE))
+    people = Beside(Compositions(stage, cache, seed), objects)
+    sources: list[tuple[VideoSource, float]] = [(people, _PEOPLE)]
+    if things:
+        sources.append((ObjectVideos(*sizes, pictures, clutter), _THINGS))
     if stills is not None:
         held = StillFolder(stills)
         share = _STILLS if len(held) < _MANY else _OF_MANY_STILLS

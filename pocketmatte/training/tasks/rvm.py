@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pocketmatte.training.losses import alpha_loss, foreground_loss, segmentation_loss
-from pocketmatte.training.made import Compositions
+from pocketmatte.training.made import made
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource
@@ -61,16 +61,20 @@ class RvmTask:
             # short clips and low resolution first, the guided filter last, for a small computer
             "small": (
                 Stage(
-                    name="coarse", steps=1500, size_hw=(96, 176), ratio=1.0, length=2, batch=6,
-                    learning_rate=(1.5e-3, 5e-4), distillation=0.25,
+                    name="coarse", steps=500, size_hw=(96, 176), ratio=1.0, length=2, batch=6,
+                    learning_rate=(1e-3, 5e-4), distillation=0.25, widest="t05",
                 ),
                 Stage(
-                    name="middle", steps=700, size_hw=(144, 256), ratio=1.0, length=3, batch=4,
-                    learning_rate=(7e-4, 2e-4), distillation=0.5,
+                    name="wide", steps=200, size_hw=(144, 256), ratio=1.0, length=2, batch=3,
+                    learning_rate=(7e-4, 3e-4), distillation=0.25,
                 ),
                 Stage(
-                    name="refined", steps=300, size_hw=(288, 512), ratio=0.5, length=3, batch=3,
-                    learning_rate=(3e-4, 2e-5), distillation=0.5,
+                    name="large", steps=80, size_hw=(288, 512), ratio=1.0, length=2, batch=1,
+                    learning_rate=(3e-4, 1e-4), distillation=0.25,
+                ),
+                Stage(
+                    name="refined", steps=80, size_hw=(288, 512), ratio=0.5, length=2, batch=2,
+                    learning_rate=(2e-4, 2e-5), distillation=0.25,
                 ),
             ),
             # Section 4.2: 20 epochs of clips of 15, 2 of 50, 1 with HD, 5 on images; steps of the
@@ -101,8 +105,8 @@ class RvmTask:
         return "project_" in name or name.endswith("refiner.conv.6")
 
     def source(self, stage: Stage, data: Path | None, seed: int) -> VideoSource:
-        """Return composed clips."""
-        return Compositions(stage, data, seed)
+        """Return people, and what the user's folder has."""
+        return made(stage, data, seed, things=False)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
         """Return ``frames``, ``alpha`` and ``foreground`` as the video has them."""
