@@ -90,6 +90,20 @@ def test_weights_that_see_nothing_miss_their_target(
     assert told["mean"]["baselines"].keys() == told["folders"][0]["baselines"].keys()
 
 
+def test_the_table_of_a_card_has_a_line_a_row(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(weights_of_t01(data))
+    words = ["foreground", "--data", str(data), "--weights", path, "--tier", "t01", "--markdown"]
+    assert main(words) == 1
+    titles, rule, only = capsys.readouterr().out.splitlines()
+    assert titles.startswith("| tier | mIoU | MAD |")
+    assert rule.startswith("| --- | ---: |")
+    assert only.startswith("| `t01` |")
+    assert "misses" in only
+    assert titles.count("|") == rule.count("|") == only.count("|")
+
+
 def test_rows_before_one_that_fails_are_told(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="frames or pictures of each folder")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default: 1)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the table as a model card has it"
+    )
     given = parser.parse_args(arguments)
     for option in ("limit", "threads"):
         if (value := getattr(given, option)) is not None and value < 1:
@@ -148,7 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for each, verdict in zip(results, verdicts, strict=True)
         ]
         titles = ("tier", *(each.title for each in shown), "verdict")
-        stdout.print(table(f"{given.network}, mean of {len(folders)} folders", titles, cells))
+        if given.markdown:
+            print(in_markdown(titles, cells))  # noqa: T201
+        else:
+            stdout.print(table(f"{given.network}, mean of {len(folders)} folders", titles, cells))
     if failed:
         return _FAILED
     return 1 if any("misses" in each for each in verdicts) else 0
@@ -164,6 +170,13 @@ def judged(aim: Aim, results: Sequence[TierResult]) -> list[str]:
             words.append(f"falls behind {results[number - 1].tier}")
         verdicts.append(", ".join(words) or "good")
     return verdicts
+
+
+def in_markdown(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first and last column are words, and numbers between."""
+    rule = ["---", *(["---:"] * (len(titles) - 2)), "---"]
+    rows = [titles, rule, *([f"`{first}`", *others] for first, *others in cells)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _told(result: TierResult, verdict: str) -> dict[str, object]:

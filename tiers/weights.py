@@ -31,7 +31,10 @@ PLAIN_FORMAT = "pocketmatte.plain/1"
 
 # What comes with the package: see ``Weights.sha256``; their cards are in docs/models.
 SHIPPED: Mapping[str, str] = MappingProxyType(
-    {"rvm": "fc91318c521e46675a3f1f68588bc1d32d7ed586af4dd4196060e7d117b20370"}
+    {
+        "rvm": "fc91318c521e46675a3f1f68588bc1d32d7ed586af4dd4196060e7d117b20370",
+        "stfam": "b5cc6cb9b7bae5d466905a5ee2d9590dd6086e7224db3193b11418b44c3b633e",
+    }
 )
 
 

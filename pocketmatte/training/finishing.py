@@ -16,7 +16,8 @@ from tiers.errors import CheckpointError
 from tiers.spec import TierSpec
 from tiers.weights import ELASTIC_FORMAT, load, rows_of
 
-_SAMPLES = 72  # of a row: with a third of them statistics are a source of error
+_FRAMES = 72  # of a row: with a third of them statistics are a source of error
+_FEWEST = 24  # clips: frames of one clip are alike
 _SEED = 2  # apart from what was trained on, and from what chose the best
 
 
@@ -43,7 +44,8 @@ def recalibrate(
     for name, spec in elastic.specs.items():
         stage = at_own_size(last, spec)
         source = task.source(stage, data, seed + _SEED)
-        count = math.ceil(_SAMPLES / stage.batch)
+        samples = max(_FRAMES // stage.length, _FEWEST)
+        count = math.ceil(samples / stage.batch)
         batches = fixed_batches(task, source, stage, count, seed=seed + _SEED)
         elastic.calibrate(name, (moved(batch, device) for batch in batches), spec.ratio)
         on_row(name)

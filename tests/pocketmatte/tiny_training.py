@@ -41,7 +41,8 @@ def shrink(set_to: Setter = setattr) -> None:
     """Let ``fusion`` be trained in a few steps, and measured on a single clip."""
     set_to(FusionTask, "recipes", {"small": (FIRST, SECOND), "other": (FIRST,)})
     set_to(run, "_VALIDATION_BATCHES", 1)
-    set_to(finishing, "_SAMPLES", 1)
+    set_to(finishing, "_FRAMES", 1)
+    set_to(finishing, "_FEWEST", 1)
 
 
 def train(cli: Callable[..., Any], folder: Path, *words: object) -> Any:

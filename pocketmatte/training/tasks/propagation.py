@@ -204,7 +204,8 @@ class PropagationTask:
             video = moved_still(video, random, FRAMES)
         numbers = list(triplet(len(video.frames), progress, random))
         masks = video.masks[numbers].clone()
-        if random.random() < _ALONE_SHARE:
+        several = masks[0].flatten(1).any(1).all()
+        if several and random.random() < _ALONE_SHARE:
             masks[:, int(random.integers(OBJECTS))] = 0  # it belongs to the background
         present = (masks[0].flatten(1).sum(1) > 0).float()
         return {
