@@ -59,6 +59,12 @@ def test_a_row_that_is_worse_than_the_one_below_falls_behind() -> None:
     assert judged(SCORE, scores) == ["good", "falls behind a"]
 
 
+def test_rows_may_be_compared_by_another_error_than_the_judged_one() -> None:
+    aim = dataclasses.replace(ERROR, compared="unknown_mse")
+    assert not aim.falls({"mad": 20.0, "unknown_mse": 5.0}, {"mad": 10.0, "unknown_mse": 6.0})
+    assert aim.falls({"mad": 10.0, "unknown_mse": 6.0}, {"mad": 20.0, "unknown_mse": 5.0})
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for part in ("image", "mask"):
