@@ -22,6 +22,8 @@ from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.tasks import task_of
 from tests.pocketmatte import tiny_training
 from tests.pocketmatte.tiny_training import STEPS, WORDS, frozen, shrink, train
+from tiers.checkpoint import write_safetensors
+from tiers.weights import ELASTIC_FORMAT, load
 
 WITH_A_WORKER = ("--workers", "1")
 ROWS = ["t01", "t02", "t03", "t04"]  # a step trains the last, the first, and one of the two between
@@ -65,6 +67,27 @@ def started(
         check=False,
         start_new_session=True,
     )
+
+
+def test_a_run_begins_with_a_checkpoint_and_goes_on_with_the_same_one_only(
+    cli: Callable[..., Any], whole: Path, tmp_path: Path
+) -> None:
+    start = ("--start", whole / "fusion.safetensors")
+    said = train(cli, tmp_path / "more", *start, "--keep-clips", 2, "--json")
+    assert said.code == 0
+    assert weights(tmp_path / "more") != weights(whole)
+    clips = [path.name for path in (tmp_path / "more/clips").iterdir()]
+    assert sorted(clips) == ["5x32x48", "5x48x64"]
+    again = train(cli, tmp_path / "more", "--keep-clips", 2)
+    assert " is a run of start " in again.refusal(1)
+
+
+def test_the_licence_of_a_start_stays(cli: Callable[..., Any], whole: Path, tmp_path: Path) -> None:
+    held = load_file(whole / "fusion.safetensors")
+    metadata = {"format": ELASTIC_FORMAT, "network": "fusion", "licence": "MIT"}
+    write_safetensors(tmp_path / "mit.safetensors", held, metadata)
+    said = train(cli, tmp_path / "run", "--start", tmp_path / "mit.safetensors", "--json")
+    assert load(Path(said.json()["checkpoint"]), "fusion").licence == "MIT"
 
 
 def test_a_run_ends_in_weights_that_build_takes(

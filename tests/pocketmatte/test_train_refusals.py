@@ -49,6 +49,7 @@ def test_processes_that_cannot_share_a_batch_are_refused_before_anything_is_trai
         (("fusion", "--seed", -1), "--seed is -1; it must be 0 or more"),
         (("fusion", "--save-every", 0), "--save-every is 0; it must be 1 or more"),
         (("fusion", "--judge-every", 0), "--judge-every is 0; it must be 1 or more"),
+        (("fusion", "--keep-clips", 0), "--keep-clips is 0; it must be 1 or more"),
         (("fusion", "--minutes", 0), "--minutes is 0.0; it must be above 0"),
         (("fusion", "--minutes", "nan"), "--minutes is nan; it must be above 0"),
     ],
@@ -59,6 +60,14 @@ def test_a_wrong_request_is_refused_in_one_line(
     said = cli("train", *words, "--out", tmp_path / "run")
     assert said.refusal(2).startswith(message)
     assert not (tmp_path / "run/last.pt").exists()
+
+
+def test_a_start_that_is_not_there_is_told_in_one_line(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    said = cli("train", "fusion", "--start", tmp_path / "none.safetensors", "--out", tmp_path)
+    assert "none.safetensors" in said.refusal(1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_gpu_that_is_not_there_is_refused(
