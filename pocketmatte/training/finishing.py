@@ -18,6 +18,7 @@ from tiers.weights import ELASTIC_FORMAT, load, rows_of
 
 _FRAMES = 72  # of a row: with a third of them statistics are a source of error
 _FEWEST = 24  # clips: frames of one clip are alike
+_LONGEST = 7  # frames that are made of a clip; how far apart frames are is no matter here
 _SEED = 2  # apart from what was trained on, and from what chose the best
 
 
@@ -43,6 +44,7 @@ def recalibrate(
     device = next(elastic.parameters()).device
     for name, spec in elastic.specs.items():
         stage = at_own_size(last, spec)
+        stage = dataclasses.replace(stage, length=min(stage.length, _LONGEST))
         source = task.source(stage, data, seed + _SEED)
         samples = max(_FRAMES // stage.length, _FEWEST)
         count = math.ceil(samples / stage.batch)
