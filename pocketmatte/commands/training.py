@@ -42,7 +42,11 @@ def train(
     network: NetworkArgument,
     out: Annotated[Path, typer.Option(help="Folder of the run; one that is there goes on.")],
     recipe: Annotated[
-        str, typer.Option(help="Stages: small, for one small computer, or paper, as published.")
+        str,
+        typer.Option(
+            help="Stages: small, for one small computer; more, to go on from a --start; or paper, "
+            "as published."
+        ),
     ] = "small",
     data: DataOption = None,
     seed: SeedOption = 0,
@@ -119,7 +123,7 @@ def train(
 
         pocketmatte train rvm --out build/train/taught --teacher t08=rvm_mobilenetv3.safetensors
 
-        pocketmatte train rvm --out build/train/more --start build/train/rvm/rvm.safetensors
+        pocketmatte train rvm --recipe more --start build/train/rvm/rvm.safetensors --out build/more
     """
     for option, value in (
         ("--threads", threads), ("--save-every", save_every), ("--judge-every", judge_every)

@@ -48,6 +48,11 @@ class Stage:
         return spec.ratio if self.ratio is None else self.ratio
 
 
+def going_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages that train every row: what trained weights are trained further by."""
+    return tuple(stage for stage in stages if stage.widest is None)
+
+
 def total_steps(stages: tuple[Stage, ...]) -> int:
     """Return the steps of all stages together."""
     return sum(stage.steps for stage in stages)

@@ -20,7 +20,8 @@ class Task(Protocol):
     Attributes:
         network: Its name.
         recipes: Stages by the name of the recipe: ``small`` is what the shipped weights were
-            trained with, ``paper`` what the sources publish, for real data on real GPUs.
+            trained with, ``more`` what trained ones go on with, ``paper`` what the sources publish,
+            for real data on real GPUs.
     """
 
     network: str

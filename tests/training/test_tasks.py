@@ -16,7 +16,7 @@ from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Task, Tensors
 from pocketmatte.training.tasks import TASKS, task_of
 from tiers.errors import UsageError
-from tiers.ladder import LADDERS, tier
+from tiers.ladder import LADDERS, ladder, tier
 from tiers.weights import full_tier
 
 Shape: TypeAlias = tuple[int, ...]
@@ -151,9 +151,22 @@ def total(task: Task, predicted: Tensors, batch: Tensors, progress: float = 0.0)
 def test_every_network_has_a_task_and_no_other() -> None:
     assert set(TASKS) == set(LADDERS)
     assert all(task.network == name for name, task in TASKS.items())
-    assert {"small", "paper"} <= set.intersection(*(set(task.recipes) for task in TASKS.values()))
+    assert {"small", "more", "paper"} <= set.intersection(
+        *(set(task.recipes) for task in TASKS.values())
+    )
     with pytest.raises(UsageError, match="no training of 'unet'; there is one of rvm, "):
         task_of("unet")
+
+
+@pytest.mark.parametrize("network", TASKS)
+def test_stages_reach_rows_in_order_and_those_that_go_on_reach_all(network: str) -> None:
+    recipes, names = TASKS[network].recipes, [*ladder(network)]
+    for stages in recipes.values():
+        reached = [names.index(stage.widest or names[-1]) for stage in stages]
+        assert reached == sorted(reached)
+        assert stages[-1].widest is None
+    assert recipes["more"]
+    assert all(stage.widest is None for stage in recipes["more"])
 
 
 @pytest.mark.parametrize("network", TASKS)

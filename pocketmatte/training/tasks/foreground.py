@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, boundary_weight, dice_loss
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.foreground import Foreground
@@ -26,6 +26,25 @@ from tiers.spec import TierSpec
 _COARSE_WEIGHT = 0.5
 _CLUTTER = 0.2  # nothing tells the network which of several things is meant
 _HALF = 0.5
+
+_SMALL = (
+    Stage(
+        name="narrow", steps=2400, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
+        learning_rate=(2e-3, 1e-3), distillation=1.0, widest="t01",
+    ),
+    Stage(
+        name="middle", steps=360, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
+        learning_rate=(1e-3, 7e-4), distillation=1.0, widest="t05",
+    ),
+    Stage(
+        name="wide", steps=240, size_hw=(160, 160), length=1, batch=8,
+        learning_rate=(1e-3, 5e-4), distillation=1.0,
+    ),
+    Stage(
+        name="fine", steps=160, size_hw=(256, 256), length=1, batch=6,
+        learning_rate=(7e-4, 2e-5), distillation=1.0,
+    ),
+)  # fmt: skip
 
 
 class ForegroundForm(nn.Module):
@@ -55,24 +74,8 @@ class ForegroundTask:
     network = "foreground"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            "small": (
-                Stage(
-                    name="narrow", steps=2400, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
-                    learning_rate=(2e-3, 1e-3), distillation=1.0, widest="t01",
-                ),
-                Stage(
-                    name="middle", steps=360, size_hw=(128, 128), ratio=1.0, length=1, batch=12,
-                    learning_rate=(1e-3, 7e-4), distillation=1.0, widest="t05",
-                ),
-                Stage(
-                    name="wide", steps=240, size_hw=(160, 160), length=1, batch=8,
-                    learning_rate=(1e-3, 5e-4), distillation=1.0,
-                ),
-                Stage(
-                    name="fine", steps=160, size_hw=(256, 256), length=1, batch=6,
-                    learning_rate=(7e-4, 2e-5), distillation=1.0,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # 320 x 320 and batches of 12 as published; random rows are ours
             "paper": (
                 Stage(

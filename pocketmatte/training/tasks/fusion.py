@@ -16,7 +16,7 @@ from pocketmatte.training.fusion_rounds import FusionRound, colour_keys, simulat
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, dice_loss
 from pocketmatte.training.mixtures import Mixture
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.video import Video, VideoSource
@@ -28,6 +28,13 @@ _HALF = 0.5
 _OBJECTS = 2  # of the clips of several, of whose masks one takes a part of the other
 _SEVERAL_SHARE = 0.5
 _INPUTS = ("frame", "previous_mask", "new_mask", "attention", "distances")
+
+_SMALL = (
+    Stage(
+        name="all", steps=1500, size_hw=(144, 256), length=5, batch=6,
+        learning_rate=(2e-3, 2e-5), distillation=0.5,
+    ),
+)  # fmt: skip
 
 
 class FusionForm(nn.Module):
@@ -57,12 +64,8 @@ class FusionTask:
     network = "fusion"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            "small": (
-                Stage(
-                    name="all", steps=1500, size_hw=(144, 256), length=5, batch=6,
-                    learning_rate=(2e-3, 2e-5), distillation=0.5,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             "paper": (
                 Stage(
                     name="all", steps=30_000, size_hw=(480, 480), length=25, batch=8,

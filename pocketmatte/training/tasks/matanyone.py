@@ -25,7 +25,7 @@ from pocketmatte.training.made import Beside, made
 from pocketmatte.training.mask_losses import bootstrapped_bce
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.simulated_masks import perturbed_mask
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.matanyone_form import MatAnyoneForm
 from pocketmatte.training.tasks.stfam import SLOWER, Excerpts
@@ -43,6 +43,25 @@ _CHANGE_WEIGHT = 0.25
 _CARRIED_WEIGHT = 0.5
 _BORDER = 1 / 32  # half the width of what a hard mask does not tell, of a picture's height
 
+_SMALL = (
+    Stage(
+        name="narrow", steps=1000, size_hw=(96, 160), length=3, batch=3,
+        learning_rate=(1.5e-3, 1e-3), distillation=0.25, widest="t01",
+    ),
+    Stage(
+        name="middle", steps=200, size_hw=(96, 160), length=3, batch=3,
+        learning_rate=(1e-3, 5e-4), distillation=0.25, widest="t05",
+    ),
+    Stage(
+        name="wide", steps=120, size_hw=(112, 192), length=3, batch=3,
+        learning_rate=(7e-4, 3e-4), distillation=0.25,
+    ),
+    Stage(
+        name="long", steps=60, size_hw=(160, 288), length=4, batch=2,
+        learning_rate=(5e-4, 2e-5), distillation=0.5,
+    ),
+)  # fmt: skip
+
 
 class MatAnyoneTask:
     """See ``Task``."""
@@ -50,24 +69,8 @@ class MatAnyoneTask:
     network = "matanyone"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            "small": (
-                Stage(
-                    name="narrow", steps=1000, size_hw=(96, 160), length=3, batch=3,
-                    learning_rate=(1.5e-3, 1e-3), distillation=0.25, widest="t01",
-                ),
-                Stage(
-                    name="middle", steps=200, size_hw=(96, 160), length=3, batch=3,
-                    learning_rate=(1e-3, 5e-4), distillation=0.25, widest="t05",
-                ),
-                Stage(
-                    name="wide", steps=120, size_hw=(112, 192), length=3, batch=3,
-                    learning_rate=(7e-4, 3e-4), distillation=0.25,
-                ),
-                Stage(
-                    name="long", steps=60, size_hw=(160, 288), length=4, batch=2,
-                    learning_rate=(5e-4, 2e-5), distillation=0.5,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # Steps, batch, sizes and frames are published, and the rates of the first and the last
             # stage; that masks are learnt from in every stage, and the rest, is ours.
             "paper": (

@@ -29,7 +29,7 @@ from pocketmatte.training.mask_losses import (
     logits_of,
 )
 from pocketmatte.training.moved_stills import moved_still
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.triplets import FRAMES, triplet
@@ -43,6 +43,29 @@ _CARRIED_WEIGHT = 0.5
 _ALONE_SHARE = 0.5  # of the samples, in which one object is carried: what apps do most
 _BOOTSTRAP = (2 / 15, 7 / 15)  # of the training: 20 000 and 70 000 of the published 150 000 steps
 _HALF = 0.5
+
+_SMALL = (
+    Stage(
+        name="stills", steps=900, size_hw=(112, 192), length=1, batch=4,
+        learning_rate=(1.5e-3, 1e-3), distillation=0.5, widest="t01",
+    ),
+    Stage(
+        name="near", steps=900, size_hw=(112, 192), length=25, batch=4,
+        learning_rate=(1e-3, 7e-4), distillation=0.5, widest="t01",
+    ),
+    Stage(
+        name="middle", steps=150, size_hw=(112, 192), length=25, batch=4,
+        learning_rate=(1e-3, 5e-4), distillation=0.5, widest="t04",
+    ),
+    Stage(
+        name="wide", steps=100, size_hw=(112, 192), length=25, batch=4,
+        learning_rate=(7e-4, 3e-4), distillation=0.5,
+    ),
+    Stage(
+        name="far", steps=60, size_hw=(176, 320), length=25, batch=2,
+        learning_rate=(5e-4, 2e-5), distillation=0.5,
+    ),
+)  # fmt: skip
 
 
 class PropagationForm(nn.Module):
@@ -147,28 +170,8 @@ class PropagationTask:
     network = "propagation"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            "small": (
-                Stage(
-                    name="stills", steps=900, size_hw=(112, 192), length=1, batch=4,
-                    learning_rate=(1.5e-3, 1e-3), distillation=0.5, widest="t01",
-                ),
-                Stage(
-                    name="near", steps=900, size_hw=(112, 192), length=25, batch=4,
-                    learning_rate=(1e-3, 7e-4), distillation=0.5, widest="t01",
-                ),
-                Stage(
-                    name="middle", steps=150, size_hw=(112, 192), length=25, batch=4,
-                    learning_rate=(1e-3, 5e-4), distillation=0.5, widest="t04",
-                ),
-                Stage(
-                    name="wide", steps=100, size_hw=(112, 192), length=25, batch=4,
-                    learning_rate=(7e-4, 3e-4), distillation=0.5,
-                ),
-                Stage(
-                    name="far", steps=60, size_hw=(176, 320), length=25, batch=2,
-                    learning_rate=(5e-4, 2e-5), distillation=0.5,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # BL30K's stage and the main one, 384 x 384, as published
             "paper": (
                 Stage(

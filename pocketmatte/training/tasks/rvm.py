@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pocketmatte.training.losses import alpha_loss, foreground_loss, segmentation_loss
 from pocketmatte.training.made import made
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource
 from tiers.networks.rvm import Rvm
@@ -22,6 +22,26 @@ from tiers.rows.rvm import RvmShape
 from tiers.spec import TierSpec
 
 _SEGMENTATION_WEIGHT = 0.5
+
+# short clips and low resolution first, the guided filter last, for a small computer
+_SMALL = (
+    Stage(
+        name="coarse", steps=500, size_hw=(96, 176), ratio=1.0, length=2, batch=6,
+        learning_rate=(1e-3, 5e-4), distillation=0.25, widest="t05",
+    ),
+    Stage(
+        name="wide", steps=200, size_hw=(144, 256), ratio=1.0, length=2, batch=3,
+        learning_rate=(7e-4, 3e-4), distillation=0.25,
+    ),
+    Stage(
+        name="large", steps=80, size_hw=(288, 512), ratio=1.0, length=2, batch=1,
+        learning_rate=(3e-4, 1e-4), distillation=0.25,
+    ),
+    Stage(
+        name="refined", steps=80, size_hw=(288, 512), ratio=0.5, length=2, batch=2,
+        learning_rate=(2e-4, 2e-5), distillation=0.25,
+    ),
+)  # fmt: skip
 
 
 class RvmForm(nn.Module):
@@ -58,25 +78,8 @@ class RvmTask:
     network = "rvm"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            # short clips and low resolution first, the guided filter last, for a small computer
-            "small": (
-                Stage(
-                    name="coarse", steps=500, size_hw=(96, 176), ratio=1.0, length=2, batch=6,
-                    learning_rate=(1e-3, 5e-4), distillation=0.25, widest="t05",
-                ),
-                Stage(
-                    name="wide", steps=200, size_hw=(144, 256), ratio=1.0, length=2, batch=3,
-                    learning_rate=(7e-4, 3e-4), distillation=0.25,
-                ),
-                Stage(
-                    name="large", steps=80, size_hw=(288, 512), ratio=1.0, length=2, batch=1,
-                    learning_rate=(3e-4, 1e-4), distillation=0.25,
-                ),
-                Stage(
-                    name="refined", steps=80, size_hw=(288, 512), ratio=0.5, length=2, batch=2,
-                    learning_rate=(2e-4, 2e-5), distillation=0.25,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # Section 4.2: 20 epochs of clips of 15, 2 of 50, 1 with HD, 5 on images; steps of the
             # paper's counts, on one node of several GPUs
             "paper": (

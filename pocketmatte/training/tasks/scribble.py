@@ -18,7 +18,7 @@ from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrap_share, bootstrapped_bce, dice_loss
 from pocketmatte.training.simulated_masks import previous_mask
 from pocketmatte.training.simulated_strokes import simulated_strokes
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.video import Video, VideoSource, confidence_of
@@ -28,6 +28,25 @@ from tiers.spec import TierSpec
 
 _BOOTSTRAP = (1 / 8, 3 / 8)  # of the training: 10 000 and 30 000 of the published 80 000 steps
 _HALF = 0.5
+
+_SMALL = (
+    Stage(
+        name="narrow", steps=1600, size_hw=(128, 128), length=1, batch=12,
+        learning_rate=(2e-3, 1e-3), distillation=1.0, widest="t01",
+    ),
+    Stage(
+        name="middle", steps=240, size_hw=(128, 128), length=1, batch=12,
+        learning_rate=(1e-3, 7e-4), distillation=1.0, widest="t05",
+    ),
+    Stage(
+        name="wide", steps=160, size_hw=(128, 128), length=1, batch=12,
+        learning_rate=(1e-3, 5e-4), distillation=1.0,
+    ),
+    Stage(
+        name="fine", steps=100, size_hw=(208, 208), length=1, batch=6,
+        learning_rate=(7e-4, 2e-5), distillation=1.0,
+    ),
+)  # fmt: skip
 
 
 class ScribbleForm(nn.Module):
@@ -58,24 +77,8 @@ class ScribbleTask:
     network = "scribble"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            "small": (
-                Stage(
-                    name="narrow", steps=1600, size_hw=(128, 128), length=1, batch=12,
-                    learning_rate=(2e-3, 1e-3), distillation=1.0, widest="t01",
-                ),
-                Stage(
-                    name="middle", steps=240, size_hw=(128, 128), length=1, batch=12,
-                    learning_rate=(1e-3, 7e-4), distillation=1.0, widest="t05",
-                ),
-                Stage(
-                    name="wide", steps=160, size_hw=(128, 128), length=1, batch=12,
-                    learning_rate=(1e-3, 5e-4), distillation=1.0,
-                ),
-                Stage(
-                    name="fine", steps=100, size_hw=(208, 208), length=1, batch=6,
-                    learning_rate=(7e-4, 2e-5), distillation=1.0,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # 480 x 480 and batches of 16 for 80 000 steps as published
             "paper": (
                 Stage(

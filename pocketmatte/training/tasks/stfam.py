@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pocketmatte.training.losses import alpha_loss
 from pocketmatte.training.made import made
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.trimap import badly_drawn, random_trimaps
 from pocketmatte.training.trimaps import as_channel
@@ -36,6 +36,21 @@ _FAULTY_SHARE = 0.3  # of the samples, whose trimaps are drawn badly
 _HALF = 0.5
 _OWN_CHANCE = 71  # which part of a clip is taken has nothing to do with what the clip is
 _LEAST_SHARE = 0.01  # of unknown pixels; a loss over fewer would be one of chance
+
+_SMALL = (
+    Stage(
+        name="narrow", steps=700, size_hw=(112, 192), length=3, batch=4,
+        learning_rate=(1.5e-3, 1e-3), distillation=1.0, widest="t01",
+    ),
+    Stage(
+        name="wide", steps=250, size_hw=(112, 192), length=3, batch=4,
+        learning_rate=(1e-3, 5e-4), distillation=1.0,
+    ),
+    Stage(
+        name="fine", steps=120, size_hw=(176, 320), length=3, batch=2,
+        learning_rate=(5e-4, 2e-5), distillation=1.0,
+    ),
+)  # fmt: skip
 
 
 class StfamForm(nn.Module):
@@ -105,20 +120,8 @@ class StfamTask:
     network = "stfam"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            "small": (
-                Stage(
-                    name="narrow", steps=700, size_hw=(112, 192), length=3, batch=4,
-                    learning_rate=(1.5e-3, 1e-3), distillation=1.0, widest="t01",
-                ),
-                Stage(
-                    name="wide", steps=250, size_hw=(112, 192), length=3, batch=4,
-                    learning_rate=(1e-3, 5e-4), distillation=1.0,
-                ),
-                Stage(
-                    name="fine", steps=120, size_hw=(176, 320), length=3, batch=2,
-                    learning_rate=(5e-4, 2e-5), distillation=1.0,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # Crops brought to 320 x 320 and rates of 5e-5 falling to 5e-6 as published; larger
             # batches, and steps for what they publish as 100 epochs, are ours.
             "paper": (

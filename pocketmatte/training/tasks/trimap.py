@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, logits_of
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.trimaps import (
@@ -44,6 +44,26 @@ _CERTAIN = 20.0  # of a logit, instead of one of a pixel that is in doubt
 # Of a picture's height: OTVM widens by up to 25 pixels on crops of 320.
 _WIDEST = 25 / 320
 _REDRAWN = 10 / 320
+
+# of the frames that are made, a sample takes three
+_SMALL = (
+    Stage(
+        name="narrow", steps=1200, size_hw=(112, 192), length=7, batch=4,
+        learning_rate=(1.5e-3, 1e-3), distillation=0.5, widest="t01",
+    ),
+    Stage(
+        name="middle", steps=200, size_hw=(112, 192), length=7, batch=4,
+        learning_rate=(1e-3, 5e-4), distillation=0.5, widest="t05",
+    ),
+    Stage(
+        name="wide", steps=120, size_hw=(112, 192), length=7, batch=4,
+        learning_rate=(7e-4, 3e-4), distillation=0.5,
+    ),
+    Stage(
+        name="fine", steps=60, size_hw=(176, 320), length=7, batch=2,
+        learning_rate=(5e-4, 2e-5), distillation=0.5,
+    ),
+)  # fmt: skip
 
 
 class TrimapForm(nn.Module):
@@ -95,25 +115,8 @@ class TrimapTask:
     network = "trimap"
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
-            # of the frames that are made, a sample takes three
-            "small": (
-                Stage(
-                    name="narrow", steps=1200, size_hw=(112, 192), length=7, batch=4,
-                    learning_rate=(1.5e-3, 1e-3), distillation=0.5, widest="t01",
-                ),
-                Stage(
-                    name="middle", steps=200, size_hw=(112, 192), length=7, batch=4,
-                    learning_rate=(1e-3, 5e-4), distillation=0.5, widest="t05",
-                ),
-                Stage(
-                    name="wide", steps=120, size_hw=(112, 192), length=7, batch=4,
-                    learning_rate=(7e-4, 3e-4), distillation=0.5,
-                ),
-                Stage(
-                    name="fine", steps=60, size_hw=(176, 320), length=7, batch=2,
-                    learning_rate=(5e-4, 2e-5), distillation=0.5,
-                ),
-            ),
+            "small": _SMALL,
+            "more": going_on(_SMALL),
             # Three frames of 320 x 320 and the rate are OTVM's, where they train a network that
             # knows masks already; the warmer first stage, batches and numbers of steps are ours.
             "paper": (
