@@ -202,6 +202,26 @@ def _sized(logits: Tensor, like: Tensor) -> Tensor:
     )
 
 
+def carried_loss(logits: Tensor, shares: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return how far what an attention carries over is from what it should: 0 where they agree.
+
+    Cross-entropy less the truth's own entropy, that is ``KL(shares || sigmoid(logits))``, the mean
+    over all positions; the same gradient as of cross-entropy alone.
+
+    Args:
+        logits: ``(N, C, h, w)``; see ``logits_of``.
+        shares: Of the same shape, 0..1: at stride 16 many positions lie on a border.
+        weight: ``(N, 1, h, w)``, 0..1: how far the truth is to be believed.
+    """
+    true = at_least_float32(shares).clamp(_LEAST_SHARE, 1 - _LEAST_SHARE)
+    off, own = (
+        functional.binary_cross_entropy_with_logits(each, true, reduction="none")
+        for each in (at_least_float32(logits), true.logit())
+    )
+    apart = off - own
+    return (apart if weight is None else apart * weight).mean()
+
+
 def logits_of(shares: Tensor) -> Tensor:
     """Return what a sigmoid makes shares in 0..1 of; finite, by bringing them into 1e-3..1 - 1e-3.
 

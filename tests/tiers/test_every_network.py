@@ -186,7 +186,7 @@ def test_t01_is_cut_from_an_elastic_checkpoint(network: str) -> None:
 
 
 def _elastic_checkpoint(spec: TierSpec, full: TierSpec) -> Weights:
-    """Return the seeded full network's weights and the statistics of ``spec``, all different."""
+    """Return the seeded full network's weights and both rows' statistics, all different."""
     generator = torch.Generator().manual_seed(1)
 
     def numbers(network: nn.Module, *, of_norms: bool) -> dict[str, Tensor]:
@@ -199,10 +199,11 @@ def _elastic_checkpoint(spec: TierSpec, full: TierSpec) -> Weights:
             and not key.endswith("num_batches_tracked")
         }
 
-    whole, small = on_meta(full.network, full.name), on_meta(spec.network, spec.name)
+    whole = on_meta(full.network, full.name)
     tensors = {f"shared.{key}": value for key, value in numbers(whole, of_norms=False).items()}
-    own = numbers(small, of_norms=True)
-    tensors |= {f"{spec.name}.{key}": value for key, value in own.items()}
+    for row in (spec, full):
+        own = numbers(on_meta(row.network, row.name), of_norms=True)
+        tensors |= {f"{row.name}.{key}": value for key, value in own.items()}
     metadata = {"format": ELASTIC_FORMAT, "network": spec.network}
     return Weights(network=spec.network, tensors=tensors, metadata=metadata, sha256=digest(tensors))
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pocketmatte.training.batches import fixed_batches
 from pocketmatte.training.elastic import _initialise
+from pocketmatte.training.mask_losses import logits_of
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Task, Tensors
 from pocketmatte.training.tasks import TASKS, task_of
@@ -116,12 +117,12 @@ def answer(network: str, batch: Tensors) -> dict[str, Tensor]:
         aggregated = sure(torch.cat((background, masks[:, 1:]), dim=2))
         later = reduced(masks[:, 1:], SHAPES[network]["auxiliary"][-2:])
         return {
-            "aggregated": aggregated, "auxiliary": sure(small > 0.5), "carried": sure(later > 0.5)
+            "aggregated": aggregated, "auxiliary": sure(small > 0.5), "carried": logits_of(later)
         }  # fmt: skip
     if network == "trimap":
         right = functional.one_hot(batch["truth"][:, :, 0], 3).movedim(-1, 2)
         small = reduced(right.float(), SHAPES[network]["carried"][-2:])
-        return {"trimap": sure(right), "carried": sure(small > 0.5)}
+        return {"trimap": sure(right), "carried": logits_of(small)}
     if network == "stfam":
         return {"alpha": batch["alpha"]}
     if network == "matanyone":
@@ -131,7 +132,7 @@ def answer(network: str, batch: Tensors) -> dict[str, Tensor]:
         return {
             "alpha": batch["alpha"],
             "change": sure(changed.view(*step.shape[:3], H // 16, -1)),
-            "carried": sure(later > 0.5),
+            "carried": logits_of(later),
         }
     mask = sure(batch["mask"] > 0.5)
     return {"mask": mask, "coarse": functional.avg_pool2d(mask, 2)}

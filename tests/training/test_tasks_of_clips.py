@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -160,21 +161,24 @@ def test_mattes_are_learnt_by_the_matting_loss_and_masks_by_core_supervision() -
     task, random = MatAnyoneTask(), np.random.default_rng(1)
     soft, hard = (task.sample(nobody(clip(3, hard=each)), random, 0) for each in (False, True))
     change = torch.zeros(1, 2, 2, H // 16, W // 16)
-    for sample, named in ((soft, {"alpha", "change"}), (hard, {"alpha", "core", "change"})):
+    coarse = {"change": change, "carried": change}
+    always = {"alpha", "change", "carried"}
+    for sample, named in ((soft, always), (hard, always | {"core"})):
         batch = batched(sample)
-        off = {"alpha": 0.7 * batch["alpha"] + 0.1 * (batch["alpha"] > 0), "change": change}
+        off = {"alpha": 0.7 * batch["alpha"] + 0.1 * (batch["alpha"] > 0), **coarse}
         assert set(task.losses(off, batch, 0)) == named
     batch = batched(soft)
-    off = {"alpha": 0.7 * batch["alpha"], "change": change}
+    off = {"alpha": 0.7 * batch["alpha"], **coarse}
     only = [each["alpha"].transpose(0, 1)[:, :, :1] for each in (off, batch)]
     expected = float(alpha_loss(*only))
     # beside nobody an object costs what it costs alone, and beside a clip of masks half of it
     assert float(task.losses(off, batch, 0)["alpha"]) == pytest.approx(expected, rel=1e-5)
     batch = batched(soft, hard)
-    off = {"alpha": 0.7 * batch["alpha"], "change": change.expand(2, -1, -1, -1, -1)}
+    both = {name: each.expand(2, -1, -1, -1, -1) for name, each in coarse.items()}
+    off = {"alpha": 0.7 * batch["alpha"], **both}
     terms = task.losses(off, batch, 0)
     assert float(terms["alpha"]) == pytest.approx(expected / 2, rel=1e-5)
-    right = {"alpha": batch["alpha"], "change": off["change"]}
+    right = {"alpha": batch["alpha"], **both}
     assert float(task.losses(right, batch, 0)["core"]) < 0.6 * float(terms["core"])
 
 
@@ -187,12 +191,19 @@ def test_what_is_in_doubt_is_not_learnt_from(task: StfamTask | TrimapTask | MatA
     name = "trimap" if task.network == "trimap" else "alpha"
     shape = (1, 2, 3, H, W) if name == "trimap" else batch["alpha"].shape
     predicted = torch.rand(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    task.losses({name: predicted, "change": torch.zeros(1, 2, 2, H // 16, W // 16)}, batch, 0)[
-        name
-    ].backward()  # type: ignore[no-untyped-call]
-    assert predicted.grad is not None
-    assert predicted.grad[..., : W // 2].any()
-    assert not predicted.grad[..., W // 2 :].any()
+    coarse = torch.zeros(1, 2, shape[2] if name == "trimap" else 2, H // 16, W // 16)
+    carried = coarse.clone().requires_grad_()
+    terms = task.losses({name: predicted, "change": coarse, "carried": carried}, batch, 0)
+    learnt = [
+        (terms[name], predicted),
+        *([(terms["carried"], carried)] if "carried" in terms else []),
+    ]
+    for term, given in learnt:
+        term.backward()  # type: ignore[no-untyped-call]
+        assert given.grad is not None
+        doubtful = math.ceil(given.shape[-1] / 2)  # the first column that lies in doubt as a whole
+        assert given.grad[..., :doubtful].any()
+        assert not given.grad[..., doubtful:].any()
 
 
 def test_a_still_is_matted_and_has_no_change() -> None:

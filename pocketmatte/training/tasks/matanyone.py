@@ -22,7 +22,7 @@ from torch.nn import functional
 from pocketmatte.training.core_supervision import change_loss, core_supervision
 from pocketmatte.training.losses import alpha_loss
 from pocketmatte.training.made import Beside, made
-from pocketmatte.training.mask_losses import bootstrapped_bce
+from pocketmatte.training.mask_losses import carried_loss
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.simulated_masks import perturbed_mask
 from pocketmatte.training.stages import Stage, going_on
@@ -159,7 +159,11 @@ class MatAnyoneTask:
             terms["change"] = _CHANGE_WEIGHT * change_loss(logits, after, before)
             carried = predicted["carried"].transpose(1, 2)[present].flatten(0, 1)[:, None]
             small = functional.avg_pool2d(after, STRIDE)
-            terms["carried"] = _CARRIED_WEIGHT * bootstrapped_bce(carried, small)
+            sure = functional.avg_pool2d(batch["confidence"][:, 1:].flatten(0, 1), STRIDE)
+            sure = torch.unflatten(sure, 0, (len(present), -1))[:, None].expand(
+                -1, OBJECTS, -1, -1, -1, -1
+            )[present]
+            terms["carried"] = _CARRIED_WEIGHT * carried_loss(carried, small, sure.flatten(0, 1))
         return terms
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

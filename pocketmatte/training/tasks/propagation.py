@@ -25,6 +25,7 @@ from pocketmatte.training.mask_losses import (
     bootstrap_share,
     bootstrapped_bce,
     bootstrapped_cross_entropy,
+    carried_loss,
     dice_loss,
     logits_of,
 )
@@ -232,7 +233,7 @@ class PropagationTask:
             "dice": dice_loss(aggregated.softmax(1)[:, 1:], true),
             "auxiliary": _AUXILIARY_WEIGHT
             * bootstrapped_bce(auxiliary, small[:, :-1].flatten(0, 1)),
-            "carried": _CARRIED_WEIGHT * bootstrapped_bce(carried, small[:, 1:].flatten(0, 1)),
+            "carried": _CARRIED_WEIGHT * carried_loss(carried, small[:, 1:].flatten(0, 1)),
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pocketmatte.training.made import made
-from pocketmatte.training.mask_losses import bootstrapped_bce, logits_of
+from pocketmatte.training.mask_losses import carried_loss, logits_of
 from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
@@ -173,7 +173,7 @@ class TrimapTask:
             shares_of(truth),
             functional.avg_pool2d(batch["confidence"].flatten(0, 1), STRIDE),
         )
-        carried = bootstrapped_bce(predicted["carried"].flatten(0, 1), shares, weight=sure)
+        carried = carried_loss(predicted["carried"].flatten(0, 1), shares, sure)
         return {
             "trimap": trimap_loss(logits, truth, _CLASS_WEIGHTS),
             "carried": _CARRIED_WEIGHT * carried,
