@@ -119,7 +119,11 @@ def test_the_rounding_of_a_wide_half_precision_convolution_shrinks(
 
     split = error("split.pte")
     monkeypatch.setattr(export.to_executorch, "in_parts", lambda program: program)
-    assert split < error("whole.pte") / 1.5
+    whole = error("whole.pte")
+    rounding = float(np.sqrt(np.mean((exact.astype(np.float16) - exact) ** 2)))
+    if whole < 1.5 * rounding:  # of the result alone; then the sum was not made in half precision
+        pytest.skip("needs a processor on which XNNPACK adds up half precision in half precision")
+    assert split < whole / 1.5
 
 
 class Wide(nn.Module):
