@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pocketmatte.training.batches import Share
     from pocketmatte.training.distillation import Teacher
-    from pocketmatte.training.run import Options, Progress, Run
+    from pocketmatte.training.run import Run
+    from pocketmatte.training.run_options import Options, Progress
     from pocketmatte.training.stages import Stage
     from pocketmatte.training.start import Start
 
@@ -144,7 +145,8 @@ def train(
     from pocketmatte.folders import make_folder
     from pocketmatte.training.devices import device_of, together
     from pocketmatte.training.distillation import teacher_of
-    from pocketmatte.training.run import Options, Run
+    from pocketmatte.training.run import Run
+    from pocketmatte.training.run_options import Options
     from pocketmatte.training.start import start_of
     from pocketmatte.training.tasks import task_of
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pocketmatte.training.run import Progress
+from pocketmatte.training.run_options import Progress
 from tiers.errors import UsageError
 
 FILE_NAME = "log.jsonl"

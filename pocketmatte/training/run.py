@@ -1,6 +1,5 @@
 """A training run: steps over the stages of a recipe, saved so that nothing is lost."""
 
-import dataclasses
 import math
 import random
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pocketmatte.training.batches import Share, fixed_batches, moved, training_batches
+from pocketmatte.training.batches import fixed_batches, moved, training_batches
 from pocketmatte.training.devices import anywhere
 from pocketmatte.training.distillation import Teacher
 from pocketmatte.training.elastic import Elastic
@@ -18,6 +17,7 @@ from pocketmatte.training.growth import begin_as, grow
 from pocketmatte.training.interruption import interrupt_noted
 from pocketmatte.training.kept_videos import KeptVideos
 from pocketmatte.training.run_file import read_run, write_run
+from pocketmatte.training.run_options import Options, Progress
 from pocketmatte.training.stages import Stage, stage_at, total_steps
 from pocketmatte.training.start import Start
 from pocketmatte.training.task import Task, Tensors
@@ -26,70 +26,6 @@ from tiers.errors import CheckpointError
 _CLIP_NORM = 1.0
 _WARM_UP = 200  # steps
 _VALIDATION_BATCHES = 4
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """How a run is made; none of it but ``seed`` and ``data`` changes what is learnt.
-
-    Attributes:
-        recipe: Name of one of the task's recipes.
-        data: The user's own folder, or ``None``.
-        seed: Of everything random.
-        workers: Processes that make samples.
-        device: ``cpu``, ``cuda`` or one of several.
-        bfloat16: Whether networks compute in bfloat16 where autocast finds it safe.
-        compiled: Whether ``torch.compile`` is used.
-        share: Of every batch, where several processes train together.
-        save_every: Steps between saves.
-        judge_every: Steps between looks at samples of another seed, of the same files.
-        widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
-        kept_clips: How many clips of a stage are made, and then kept in the run's folder and drawn
-            again and again; ``None`` makes new ones for every step.
-        minutes: Time after which the run is saved and left; ``None`` goes to the end.
-    """
-
-    recipe: str
-    data: Path | None
-    seed: int
-    workers: int
-    device: torch.device
-    bfloat16: bool
-    compiled: bool
-    share: Share
-    save_every: int
-    judge_every: int
-    widest: str | None
-    minutes: float | None
-    kept_clips: int | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """What a step gave.
-
-    Attributes:
-        step: How many are done.
-        total: How many there are.
-        stage: Name of its stage.
-        loss: Of the widest row, without distillation.
-        error: ``Task.error`` of the widest row on this step's batch.
-        judged: Mean ``Task.error`` over rows and samples of another seed, where they were
-            looked at after this step.
-        frames_per_second: Of new frames, since the run was started or resumed; each is seen by
-            several rows.
-        seconds_left: To the end of the last stage, at the pace of this stage so far: a later one
-            of larger frames takes longer.
-    """
-
-    step: int
-    total: int
-    stage: str
-    loss: float
-    error: float
-    judged: float | None
-    frames_per_second: float
-    seconds_left: float
 
 
 class Run:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pocketmatte.training.batches import Share, fixed_batches
 from pocketmatte.training.distillation import Teacher, teacher_of
-from pocketmatte.training.run import Options, Run
+from pocketmatte.training.run import Run
+from pocketmatte.training.run_options import Options
 from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import ForegroundTask
