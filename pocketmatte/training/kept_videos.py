@@ -71,7 +71,7 @@ class KeptVideos:
             parts = (video.frames, video.foreground, confidence_of(video), video.alphas)
             made = (torch.cat(parts, 1) * 255).round().clamp(0, 255).byte().numpy()
             # of this process alone: another one may be writing the same clip
-            own = self._folder / str(os.getpid()) / path.name
+            own = path.with_name(f".{os.getpid()}-{path.name}")
             with whole(own) as partial, partial.open("wb") as file:
                 np.save(file, made)
             own.replace(path)

@@ -10,7 +10,10 @@ from pocketmatte.training.batches import Share
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How a run is made; none of it but ``seed`` and ``data`` changes what is learnt.
+    """How a run is made.
+
+    What is learnt depends on ``recipe``, ``data``, ``seed``, ``widest``, ``kept_clips`` and
+    ``bfloat16``; the rest only decides how it is gone about.
 
     Attributes:
         recipe: Name of one of the task's recipes.
