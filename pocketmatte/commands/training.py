@@ -84,6 +84,9 @@ def train(
             "and again; without it every step makes new ones, which a few cores are slow at."
         ),
     ] = None,
+    longer: Annotated[
+        int, typer.Option(help="Make so many times the steps of every stage of the recipe.")
+    ] = 1,
     minutes: Annotated[
         float | None, typer.Option(help="Stop after so long; the same command goes on later.")
     ] = None,
@@ -127,7 +130,8 @@ def train(
         pocketmatte train rvm --recipe more --start build/train/rvm/rvm.safetensors --out build/more
     """
     for option, value in (
-        ("--threads", threads), ("--save-every", save_every), ("--judge-every", judge_every)
+        ("--threads", threads), ("--longer", longer),
+        ("--save-every", save_every), ("--judge-every", judge_every),
     ):  # fmt: skip
         require_at_least(option, value)
     for option, value in (("--workers", workers), ("--seed", seed)):
@@ -165,7 +169,7 @@ def train(
             recipe=recipe, data=data, seed=seed, workers=workers, device=chosen_device,
             bfloat16=precision == "bf16" or (precision == "auto" and chosen_device.type == "cuda"),
             compiled=compiled, share=share, save_every=save_every, judge_every=judge_every,
-            widest=widest, minutes=minutes, kept_clips=keep_clips,
+            widest=widest, minutes=minutes, kept_clips=keep_clips, longer=longer,
         )  # fmt: skip
         run = Run(task, out, options, taught_by, begun)
         if licence is None:

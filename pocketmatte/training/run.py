@@ -18,7 +18,7 @@ from pocketmatte.training.interruption import interrupt_noted
 from pocketmatte.training.kept_videos import KeptVideos
 from pocketmatte.training.run_file import read_run, write_run
 from pocketmatte.training.run_options import Options, Progress
-from pocketmatte.training.stages import Stage, stage_at, total_steps
+from pocketmatte.training.stages import Stage, prolonged, stage_at, total_steps
 from pocketmatte.training.start import Start
 from pocketmatte.training.task import Task, Tensors
 from tiers.errors import CheckpointError
@@ -52,7 +52,7 @@ class Run:
         start: Start | None = None,
     ) -> None:
         self.task, self.folder, self.options = task, folder, options
-        self.stages = task.recipes[options.recipe]
+        self.stages = prolonged(task.recipes[options.recipe], options.longer)
         self.total = total_steps(self.stages)
         self.step, self.best = 0, float("inf")
         torch.manual_seed(options.seed)
@@ -61,10 +61,11 @@ class Run:
         if start is not None:
             begin_as(self.elastic, start.elastic)
             if start.elastic.network == task.network:
-                self._known |= self.elastic.specs.keys()
+                self._known |= start.elastic.specs.keys()
         self._made_of = {
             "network": task.network,
             "recipe": options.recipe,
+            "longer": options.longer,
             "seed": options.seed,
             "widest": self.elastic.widest,
             "teacher": None if teacher is None else teacher.sha256,

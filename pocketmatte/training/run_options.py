@@ -12,8 +12,8 @@ from pocketmatte.training.batches import Share
 class Options:
     """How a run is made.
 
-    What is learnt depends on ``recipe``, ``data``, ``seed``, ``widest``, ``kept_clips`` and
-    ``bfloat16``; the rest only decides how it is gone about.
+    What is learnt depends on ``recipe``, ``longer``, ``data``, ``seed``, ``widest``,
+    ``kept_clips`` and ``bfloat16``; the rest only decides how it is gone about.
 
     Attributes:
         recipe: Name of one of the task's recipes.
@@ -29,6 +29,7 @@ class Options:
         widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
         kept_clips: How many clips of a stage are made, and then kept in the run's folder and drawn
             again and again; ``None`` makes new ones for every step.
+        longer: How many times the steps of every stage are made.
         minutes: Time after which the run is saved and left; ``None`` goes to the end.
     """
 
@@ -45,6 +46,7 @@ class Options:
     widest: str | None
     minutes: float | None
     kept_clips: int | None = None
+    longer: int = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,6 +53,18 @@ def going_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return tuple(stage for stage in stages if stage.widest is None)
 
 
+def prolonged(stages: tuple[Stage, ...], times: int) -> tuple[Stage, ...]:
+    """Return the stages with so many times their steps, at the same learning rates.
+
+    Raises:
+        ValueError: If ``times`` is below 1.
+    """
+    if times < 1:
+        msg = f"stages are to be {times} times as long; it must be 1 or more"
+        raise ValueError(msg)
+    return tuple(dataclasses.replace(stage, steps=times * stage.steps) for stage in stages)
+
+
 def total_steps(stages: tuple[Stage, ...]) -> int:
     """Return the steps of all stages together."""
     return sum(stage.steps for stage in stages)

@@ -17,7 +17,8 @@ from pocketmatte.training.finishing import opened, write_checkpoint
 from pocketmatte.training.journal import FILE_NAME, journal
 from pocketmatte.training.run import Run, learning_rate
 from pocketmatte.training.run_options import Options, Progress
-from pocketmatte.training.stages import Stage, stage_at
+from pocketmatte.training.stages import Stage, prolonged, stage_at, total_steps
+from pocketmatte.training.start import start_of
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.rvm import RvmTask
 from tiers.errors import CheckpointError
@@ -278,6 +279,45 @@ def test_the_rate_warms_up_and_falls_by_half_a_cosine() -> None:
     assert learning_rate(stage, 0, 0) == pytest.approx(1e-3 / 200)
     assert learning_rate(stage, 500, 500) == pytest.approx(5.5e-4)
     assert learning_rate(stage, 1000, 5000) == pytest.approx(1e-4)
+
+
+class Growing(Tiny):
+    recipes: Mapping[str, tuple[Stage, ...]] = {
+        "tiny": (
+            dataclasses.replace(FIRST, widest="t02"), dataclasses.replace(SECOND, widest="t04"),
+        )
+    }  # fmt: skip
+
+
+def test_rows_that_a_start_lacks_begin_as_what_was_trained_before_them(tmp_path: Path) -> None:
+    """``t04`` grows from the ``t02`` of the first stage, not from what the start had of it."""
+    narrow = Elastic(Tiny(), "t01")
+    write_checkpoint(Tiny(), narrow, tmp_path / "t01.safetensors", origin="a test", licence="MIT")
+    start = start_of(tmp_path / "t01.safetensors")
+    run = Run(Growing(), tmp_path / "run", dataclasses.replace(OPTIONS, widest="t04"), None, start)
+    first, second = run.stages
+    run._reach(first)
+    with torch.no_grad():
+        for key, parameter in run.elastic.forms["t02"].named_parameters():
+            if parameter.requires_grad:  # its own BatchNorm, as training moves it
+                parameter += 0.1 * torch.randn_like(parameter)
+                assert key.rpartition(".")[2] in {"weight", "bias"}
+    run._reach(second)
+    run.elastic.eval()
+    (batch,) = fixed_batches(Tiny(), Tiny().source(FIRST, None, 0), FIRST, 1, seed=0)
+    with torch.no_grad():
+        alphas = [run.elastic(row, batch, 1.0)["alpha"] for row in ("t02", "t04")]
+    torch.testing.assert_close(*alphas, rtol=0, atol=1e-4)
+
+
+def test_a_longer_run_makes_so_many_times_the_steps(tmp_path: Path) -> None:
+    run = Run(Tiny(), tmp_path, dataclasses.replace(OPTIONS, longer=3))
+    assert run.total == 3 * total_steps(Tiny.recipes["tiny"])
+    run.save("last.pt")
+    with pytest.raises(CheckpointError, match="is a run of longer 3, not 1"):
+        Run(Tiny(), tmp_path, OPTIONS)
+    with pytest.raises(ValueError, match="0 times as long; it must be 1 or more"):
+        prolonged((FIRST,), 0)
 
 
 def test_a_step_belongs_to_one_stage() -> None:

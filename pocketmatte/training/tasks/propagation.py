@@ -30,7 +30,7 @@ from pocketmatte.training.mask_losses import (
     logits_of,
 )
 from pocketmatte.training.moved_stills import moved_still
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.triplets import FRAMES, triplet
@@ -67,6 +67,8 @@ _SMALL = (
         learning_rate=(5e-4, 2e-5), distillation=0.5,
     ),
 )  # fmt: skip
+
+_NARROW = ("stills", "near")  # stages of the narrowest row, which the others grow from
 
 
 class PropagationForm(nn.Module):
@@ -172,7 +174,7 @@ class PropagationTask:
     recipes: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         {
             "small": _SMALL,
-            "more": going_on(_SMALL),
+            "more": tuple(stage for stage in _SMALL if stage.name not in _NARROW),
             # BL30K's stage and the main one, 384 x 384, as published
             "paper": (
                 Stage(
