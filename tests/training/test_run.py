@@ -281,7 +281,7 @@ def test_the_rate_warms_up_and_falls_by_half_a_cosine() -> None:
     assert learning_rate(stage, 1000, 5000) == pytest.approx(1e-4)
 
 
-class Growing(Tiny):
+class Lacking(Tiny):
     recipes: Mapping[str, tuple[Stage, ...]] = {
         "tiny": (
             dataclasses.replace(FIRST, widest="t02"), dataclasses.replace(SECOND, widest="t04"),
@@ -294,7 +294,7 @@ def test_rows_that_a_start_lacks_begin_as_what_was_trained_before_them(tmp_path:
     narrow = Elastic(Tiny(), "t01")
     write_checkpoint(Tiny(), narrow, tmp_path / "t01.safetensors", origin="a test", licence="MIT")
     start = start_of(tmp_path / "t01.safetensors")
-    run = Run(Growing(), tmp_path / "run", dataclasses.replace(OPTIONS, widest="t04"), None, start)
+    run = Run(Lacking(), tmp_path / "run", dataclasses.replace(OPTIONS, widest="t04"), None, start)
     first, second = run.stages
     run._reach(first)
     with torch.no_grad():
