@@ -17,8 +17,8 @@ IMAGE_SUFFIX = ".image.mlpackage"  # of packages with images for pictures
 
 _MODEL = "com.apple.CoreML/model.mlmodel"
 _WEIGHTS = "com.apple.CoreML/weights"
-_IOS16, _IOS18 = 7, 9  # versions of the specification, and what brought them
-_RELEASES = {_IOS16: "iOS 16", _IOS18: "iOS 18"}
+_IOS16, _IOS17, _IOS18 = 7, 8, 9  # versions of the specification, and what brought them
+_RELEASES = {_IOS16: "iOS 16", _IOS17: "iOS 17", _IOS18: "iOS 18"}
 
 
 def images(contract: ProgramContract) -> frozenset[str]:
@@ -26,6 +26,18 @@ def images(contract: ProgramContract) -> frozenset[str]:
     return frozenset(
         tensor.name for tensor in (*contract.inputs, *contract.outputs) if tensor.picture
     )
+
+
+def release(recipe: Recipe) -> str:
+    """Return the first release that runs a recipe's packages without states.
+
+    coremltools writes eight-bit integers for iOS 17 and newer.
+    """
+    return _RELEASES[_version(recipe)]
+
+
+def _version(recipe: Recipe) -> int:
+    return _IOS16 if recipe.eight_bit == "nothing" else _IOS17
 
 
 def write_mlpackage(spec: Any, weights: Path, folder: Path) -> None:
@@ -74,7 +86,7 @@ def check_mlpackage(path: Path, contract: ProgramContract, recipe: Recipe) -> No
     """
     spec = _read(path)
     stateful = path.name.endswith(STATE_SUFFIX)
-    version = _IOS18 if stateful else _IOS16
+    version = _IOS18 if stateful else _version(recipe)
     if spec.WhichOneof("Type") != "mlProgram" or spec.specificationVersion != version:
         msg = (
             f"{path}: a {spec.WhichOneof('Type')} of specification {spec.specificationVersion}; "

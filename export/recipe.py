@@ -14,13 +14,16 @@ class Recipe:
 
     Attributes:
         name: As in an artifact's file name.
-        dtype: Element type of every input, output, weight and intermediate tensor.
+        dtype: Element type of every input and output, and of every weight and intermediate tensor
+            that is not in eight bits.
         meaning: One phrase for people.
+        eight_bit: What of the convolutions is in eight bits; see ``quantise``.
     """
 
     name: str
     dtype: Literal["float32", "float16"]
     meaning: str
+    eight_bit: Literal["nothing", "weights", "weights and activations"] = "nothing"
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -29,9 +32,23 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         for row in (
             Recipe(name="fp32", dtype="float32", meaning="single precision, the reference"),
             Recipe(name="fp16", dtype="float16", meaning="half precision throughout"),
+            Recipe(
+                name="w8",
+                dtype="float32",
+                meaning="eight-bit weights of convolutions",
+                eight_bit="weights",
+            ),
+            Recipe(
+                name="w8a8",
+                dtype="float32",
+                meaning="eight-bit weights and activations of convolutions, but of those kept",
+                eight_bit="weights and activations",
+            ),
         )
     }
 )
+
+FLOATING = tuple(row.name for row in RECIPES.values() if row.eight_bit == "nothing")
 
 
 def recipe(name: str) -> Recipe:

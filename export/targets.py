@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from export.mlpackage import IMAGE_SUFFIX, images
+from export.mlpackage import IMAGE_SUFFIX, images, release
 from export.own_states import STATE_SUFFIX, stored_shapes
 from tiers.errors import RuntimeUnavailableError, UnknownFormatError
 
@@ -71,14 +71,14 @@ def _coreml(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> No
     from export.to_coreml import to_coreml
 
     to_coreml(captured, path, metadata)
-    return {"minimum_runtime": "iOS 16"}
+    return {"minimum_runtime": release(captured.recipe)}
 
 
 def _coreml_image(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:
     from export.to_coreml import to_coreml_image
 
     to_coreml_image(captured, path, metadata)
-    return {"minimum_runtime": "iOS 16", "images": sorted(images(captured.contract))}
+    return {"minimum_runtime": release(captured.recipe), "images": sorted(images(captured.contract))}
 
 
 def _coreml_stateful(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:

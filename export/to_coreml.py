@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.atomic import whole
-from export.mlpackage import images, write_mlpackage
+from export.mlpackage import images, release, write_mlpackage
 from export.own_states import explicit
 from export.program import Captured
 from export.quiet import quiet
@@ -22,6 +22,8 @@ _IMAGE_PEAK = 255.0  # an 8-bit image's largest value; our tensors have 1
 
 def to_coreml(captured: Captured, path: Path, metadata: Mapping[str, str]) -> None:
     """Write ``captured`` as a package that takes and gives tensors of the recipe's type.
+
+    What is not in eight bits of a program that has eight-bit weights is computed in half precision.
 
     The same capture and metadata give the same bytes.
 
@@ -92,13 +94,16 @@ def _write(
         import coremltools as ct
 
         half = captured.recipe.dtype == "float16"
+        computes_in_half = half or captured.recipe.eight_bit != "nothing"
         contract = captured.contract
         model = ct.convert(
             _graph(captured, pictures),
             inputs=[_feature(tensor, half, pictures, given=True) for tensor in contract.inputs],
             outputs=[_feature(tensor, half, pictures, given=False) for tensor in contract.outputs],
-            minimum_deployment_target=ct.target.iOS16,
-            compute_precision=ct.precision.FLOAT16 if half else ct.precision.FLOAT32,
+            minimum_deployment_target=getattr(ct.target, release(captured.recipe).replace(" ", "")),
+            compute_precision=(
+                ct.precision.FLOAT16 if computes_in_half else ct.precision.FLOAT32
+            ),
             convert_to="mlprogram",
             skip_model_load=True,
         )

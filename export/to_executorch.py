@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.atomic import whole
+from export.level_moves import with_level_moves
 from export.partial_sums import in_parts
 from export.program import Captured
 from export.quiet import quiet
@@ -46,15 +47,22 @@ def lower(captured: Captured, metadata: Mapping[str, str] | None = None) -> Lowe
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        exported = copy.deepcopy(captured.exported)  # lowering takes constants out of it
         manager = to_edge_transform_and_lower(
-            in_parts(exported) if captured.recipe.dtype == "float16" else exported,
+            _prepared(captured),
             transform_passes=[_constant_propagation()],
             partitioner=[XnnpackPartitioner()],
             constant_methods={METADATA_METHOD: json.dumps(dict(metadata or {}), sort_keys=True)},
         )
     delegates, outside = _summary(manager.exported_program().graph_module)
     return Lowered(program_manager=manager, delegates=delegates, outside=outside)
+
+
+def _prepared(captured: Captured) -> "torch.export.ExportedProgram":
+    """Return a copy, which lowering takes constants out of, in a form that suits XNNPACK."""
+    if captured.recipe.eight_bit != "nothing":
+        return with_level_moves(captured)
+    exported = copy.deepcopy(captured.exported)
+    return in_parts(exported) if captured.recipe.dtype == "float16" else exported
 
 
 def to_executorch(captured: Captured, path: Path, metadata: Mapping[str, str]) -> Lowered:

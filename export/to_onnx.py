@@ -39,11 +39,34 @@ def to_onnx(captured: Captured, path: Path, metadata: Mapping[str, str]) -> None
         )
         model = cast("torch.onnx.ONNXProgram", program).model_proto
         _strip(model)
+        _make_unsigned(model)
         for key in sorted(metadata):
             model.metadata_props.add(key=key, value=metadata[key])
         onnx.checker.check_model(model, full_check=True)
     with whole(path) as partial:
         partial.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _make_unsigned(model: "onnx.ModelProto") -> None:
+    """Hold rounded activations as unsigned integers beside signed weights, in place.
+
+    The values are the same: levels and the level of 0 move by 128. ONNX Runtime has fast kernels
+    for this pair on x86 and Arm alike; on x86 it has none for signed activations.
+    """
+    import numpy as np
+    from onnx import TensorProto, numpy_helper
+
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    infos = {info.name: info for info in graph.value_info}
+    rounding = [node for node in graph.node if node.op_type == "QuantizeLinear"]  # not of weights
+    zeros = {node.input[2] for node in rounding}
+    for name in zeros:
+        level = numpy_helper.to_array(constants[name]).astype(np.int16) + 128
+        constants[name].CopyFrom(numpy_helper.from_array(level.astype(np.uint8), name))
+    for name in zeros.union(node.output[0] for node in rounding):
+        if info := infos.get(name):
+            info.type.tensor_type.elem_type = TensorProto.UINT8
 
 
 def _strip(model: "onnx.ModelProto") -> None:

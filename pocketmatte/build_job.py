@@ -1,17 +1,20 @@
 """One capture and the files written from it: the unit that a build is made of."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
+from torch import nn
 
 from export.artifact import sha256_of, size_bytes_of
 from export.manifest import Artifact, Weights, contract_tensors
-from export.program import capture
+from export.program import Captured, capture
+from export.quantise import quantised
 from export.recipe import recipe as recipe_of
 from export.targets import TARGETS, target
-from pocketmatte.build_key import build_key, file_metadata, tool_versions
+from pocketmatte.build_key import build_key, file_metadata, quantisation_key, tool_versions
 from pocketmatte.bundle import bundle_weights, described
 from pocketmatte.integrity import frame_of
 from pocketmatte.request import Request, artifact_path
@@ -70,6 +73,9 @@ def run_job(job: Job) -> list[Result]:
     try:
         network = network_of(job.spec, bundle_weights(job.out, job.weights, job.spec))
         captured = capture(network, job.spec, job.program, recipe_of(job.recipe))
+        made_with: dict[str, object] = {}
+        if recipe_of(job.recipe).eight_bit != "nothing":
+            captured, made_with = _rounded(job.out, captured, network, job.weights, job.threads)
     except PocketMatteError as error:
         return [(_failed(path, error), None) for path in paths.values()]
     results: list[Result] = []
@@ -80,7 +86,7 @@ def run_job(job: Job) -> list[Result]:
         except PocketMatteError as error:
             results.append((_failed(relative, error), None))
         else:
-            entry = _entry(job, form, relative, dict(notes))
+            entry = _entry(job, form, relative, {**notes, **made_with})
             results.append((Event(path=relative, outcome="built"), entry))
     return results
 
@@ -96,7 +102,14 @@ def export_file(path: Path, request: Request) -> dict[str, object]:
     (form,) = request.formats
     ((spec, recipe, contract),) = request.captures()
     weights = default(spec) if request.weights is None else load(request.weights, spec.network)
-    captured = capture(network_of(spec, weights), spec, contract.name, recipe_of(recipe))
+    network = network_of(spec, weights)
+    captured = capture(network, spec, contract.name, recipe_of(recipe))
+    made_with: dict[str, object] = {}
+    if recipe_of(recipe).eight_bit != "nothing":
+        with tempfile.TemporaryDirectory() as folder:
+            captured, made_with = _rounded(
+                Path(folder), captured, network, described(weights), torch.get_num_threads()
+            )
     metadata = file_metadata(spec, contract.name, recipe, form, described(weights))
     notes = target(form).export(captured, path, metadata)
     return {
@@ -104,9 +117,33 @@ def export_file(path: Path, request: Request) -> dict[str, object]:
         "outcome": "built",
         "sha256": sha256_of(path),
         "size_bytes": size_bytes_of(path),
-        "notes": dict(notes),
+        "notes": {**notes, **made_with},
         "weights": weights.origin,
     }
+
+
+def _rounded(
+    root: Path, captured: Captured, network: nn.Module, weights: Weights, threads: int
+) -> tuple[Captured, dict[str, object]]:
+    """Return a program in eight bits, and what the manifest says about how it was made.
+
+    Raises:
+        ExportError: If the tier cannot be held in eight bits.
+        BundleError: If the disk refuses.
+    """
+    from pocketmatte.quantisation.record import record_of, record_path
+
+    spec, recipe = captured.spec, captured.recipe.name
+    key = quantisation_key(spec, recipe, weights)
+    record = record_of(root, spec, recipe, network, key, threads)
+    quantisation = record.quantisation(captured.contract.name)
+    notes = {
+        "quantisation": record_path(spec, recipe),
+        "calibration": record.calibration["sha256"],
+        "mixed": record.mixed,
+        "kept": dict(quantisation.kept),
+    }
+    return quantised(captured, quantisation), notes
 
 
 def _failed(path: str, error: PocketMatteError) -> Event:

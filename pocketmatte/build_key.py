@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import tiers
 from export.manifest import Weights
 from export.recipe import recipe as recipe_of
 from export.targets import target
+from pocketmatte.tolerances import limits
 from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
@@ -25,13 +26,33 @@ _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "coremltools", "executor
 
 def build_key(spec: TierSpec, program: str, recipe: str, form: str, weights: Weights) -> str:
     """Return the hash of all that decides an artifact's bytes."""
-    parts = {
+    parts: dict[str, object] = {
         "spec": dataclasses.asdict(spec),
         "recipe": dataclasses.asdict(recipe_of(recipe)),
         "metadata": file_metadata(spec, program, recipe, form, weights),
         "tools": tool_versions(form),
         "source": _source_digest(spec.network),
     }
+    if recipe_of(recipe).eight_bit != "nothing":
+        parts["quantisation"] = quantisation_key(spec, recipe, weights)
+    return _hashed(parts)
+
+
+def quantisation_key(spec: TierSpec, recipe: str, weights: Weights) -> str:
+    """Return the hash of all that decides what a tier is quantised with."""
+    parts = {
+        "spec": dataclasses.asdict(spec),
+        "recipe": dataclasses.asdict(recipe_of(recipe)),
+        "weights": weights.digest,
+        "source": _source_digest(spec.network),
+        "calibration": _calibration_digest(),
+        "limits": dataclasses.asdict(limits(recipe)),
+        "torch": metadata.version("torch"),
+    }
+    return _hashed(parts)
+
+
+def _hashed(parts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -67,6 +88,19 @@ def tool_versions(form: str) -> dict[str, str]:
 def _source_digest(network: str) -> str:
     total = hashlib.sha256()
     for path in sources(network):
+        total.update(f"{path.parent.name}/{path.name}".encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+@functools.cache
+def _calibration_digest() -> str:
+    """Return the hash of the code that calibrates tiers and plays networks over scenes."""
+    folder = Path(__file__).parent
+    parts = [folder / "scene.py", folder / "pseudo_video.py", folder / "tally.py"]
+    for name in ("quantisation", "matting", "training"):
+        parts += (folder / name).glob("*.py")
+    total = hashlib.sha256()
+    for path in sorted(parts):
         total.update(f"{path.parent.name}/{path.name}".encode() + path.read_bytes())
     return total.hexdigest()
 

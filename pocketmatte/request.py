@@ -17,6 +17,8 @@ from tiers.spec import Orientation, TierSpec
 
 _IMAGES = "coreml-image"
 _STATES = "coreml-stateful"
+_EXECUTORCH = "executorch"
+_CORE_AI = "coreai"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +86,16 @@ class Request:
         """Return the formats that a capture is written in.
 
         Images need a picture, and Core ML's own states half precision and states that no other
-        program of the network takes.
+        program of the network takes. XNNPACK has no convolution that rounds weights alone, and the
+        other variants of Core ML files and Core AI are written in floating point.
         """
-        half = recipe_of(recipe).dtype == "float16"
+        held = recipe_of(recipe)
+        half = held.dtype == "float16"
         left_out = set()
+        if held.eight_bit != "nothing":
+            left_out |= {_IMAGES, _CORE_AI}
+        if held.eight_bit == "weights":
+            left_out.add(_EXECUTORCH)
         if not images(contract):
             left_out.add(_IMAGES)
         if not half or not keeps_own_states(contract, contracts(row)):

@@ -1,7 +1,8 @@
-"""The scene that every file is proven on: a photographed person who moves, with a mask."""
+"""Scenes of photographs that move, with masks: what files are proven on, and calibrated with."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from skimage.draw import polygon
@@ -13,16 +14,34 @@ from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.stepping import as_nchw
 from tiers.spec import TierSpec
 
-_PICTURE = "astronaut"
-# Outline of the person and the helmet she holds in that picture of 512x512, x and y in pixels,
-# traced by hand.
-_OUTLINE = (
-    (155, 70), (170, 40), (200, 20), (235, 14), (270, 28), (295, 55), (301, 90), (290, 115),
-    (272, 130), (262, 165), (258, 175), (285, 195), (303, 225), (305, 240), (330, 255), (348, 275),
-    (358, 310), (362, 345), (390, 343), (430, 350), (465, 368), (488, 400), (497, 440), (503, 460),
-    (511, 490), (511, 511), (30, 511), (22, 430), (22, 380), (30, 330), (45, 280), (70, 245),
-    (115, 210), (113, 195), (122, 175), (150, 155), (183, 148), (180, 130), (172, 118), (158, 105),
-    (153, 85),
+_STANDARD = "astronaut"
+# Outlines of what stands out in each picture, x and y in its pixels, traced by hand: the person and
+# the helmet she holds, the cup with its saucer, the cat, the launcher on its mount.
+_OUTLINES: Mapping[str, tuple[tuple[int, int], ...]] = MappingProxyType(
+    {
+        "astronaut": (
+            (155, 70), (170, 40), (200, 20), (235, 14), (270, 28), (295, 55), (301, 90), (290, 115),
+            (272, 130), (262, 165), (258, 175), (285, 195), (303, 225), (305, 240), (330, 255),
+            (348, 275), (358, 310), (362, 345), (390, 343), (430, 350), (465, 368), (488, 400),
+            (497, 440), (503, 460), (511, 490), (511, 511), (30, 511), (22, 430), (22, 380),
+            (30, 330), (45, 280), (70, 245), (115, 210), (113, 195), (122, 175), (150, 155),
+            (183, 148), (180, 130), (172, 118), (158, 105), (153, 85),
+        ),
+        "coffee": (
+            (173, 102), (173, 65), (189, 41), (221, 24), (286, 16), (356, 30), (394, 59), (410, 67),
+            (424, 81), (418, 121), (453, 167), (475, 221), (475, 270), (453, 318), (399, 365),
+            (324, 388), (237, 377), (162, 343), (108, 286), (80, 221), (86, 162), (124, 108),
+            (167, 78),
+        ),
+        "chelsea": (
+            (0, 299), (0, 162), (37, 119), (31, 65), (43, 27), (47, 0), (403, 0), (382, 43),
+            (366, 75), (363, 140), (349, 178), (330, 205), (317, 259), (295, 299),
+        ),
+        "rocket": (
+            (311, 146), (317, 129), (322, 126), (329, 129), (335, 146), (338, 404), (373, 408),
+            (373, 426), (267, 426), (267, 408), (311, 404),
+        ),
+    }
 )  # fmt: skip
 
 
@@ -33,11 +52,22 @@ def standard_scene(spec: TierSpec, count: int) -> Iterator[Moment]:
         spec: The tier, whose output size frames and masks have.
         count: Their number; the last moment equals the first.
 
-    Yields:
-        A frame of multiples of 1/255, as a camera's are, and the person's mask.
+    Returns:
+        Frames of multiples of 1/255, as a camera's are, and the person's mask.
     """
-    frames = pseudo_video(standard_picture(_PICTURE), spec.output_hw, count, closed=True)
-    masks = pseudo_video(_outlined(), spec.output_hw, count, closed=True)
+    return pictured_scene(_STANDARD, spec, count)
+
+
+def pictured_scene(picture: str, spec: TierSpec, count: int) -> Iterator[Moment]:
+    """Yield the moments of a scene made of one of ``pseudo_video.standard_pictures``.
+
+    Args:
+        picture: Its name; ``standard_scene`` is that of the astronaut.
+        spec: The tier, whose output size frames and masks have.
+        count: Their number; the last moment equals the first.
+    """
+    frames = pseudo_video(standard_picture(picture), spec.output_hw, count, closed=True)
+    masks = pseudo_video(_outlined(picture), spec.output_hw, count, closed=True)
     for frame, mask in zip(frames, masks, strict=True):
         yield Moment(frame=_unit(frame), mask=_unit(mask)[:, :1].copy())
 
@@ -47,9 +77,9 @@ def _unit(picture: UInt8Array) -> FloatArray:
 
 
 @functools.cache
-def _outlined() -> UInt8Array:
-    height, width, _ = standard_picture(_PICTURE).shape
-    x, y = np.array(_OUTLINE).T
+def _outlined(picture: str) -> UInt8Array:
+    height, width, _ = standard_picture(picture).shape
+    x, y = np.array(_OUTLINES[picture]).T
     inside = np.zeros((height, width, 3), dtype=np.uint8)
     inside[polygon(y, x)] = 255  # type: ignore[no-untyped-call]
     return inside

@@ -15,7 +15,9 @@ from pocketmatte.tolerances import (
     DRIFT_WINDOW,
     ENGINE_LARGEST,
     FEATURE_RANGE,
+    HALF,
     HALF_LARGEST,
+    MATTES,
     Limits,
 )
 from tiers.contract import ProgramContract, TensorSpec
@@ -46,6 +48,8 @@ class Parity:
             judged output from two calls on, where it is neither 0 nor 1 (a known foreground of a
             trimap is set to 1, not computed).
         failures: One sentence for each limit passed, with value and limit.
+        mad: Mean absolute difference of the judged output over all calls of its own rollout.
+        flipped: Share of the judged output's values that change sides of one half there.
         notes: Of values inside that come close to the end of half precision, where the runtime
             sees them; no failure.
     """
@@ -60,6 +64,8 @@ class Parity:
     reference_range: Mapping[str, tuple[float, float]]
     failures: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    mad: float | None = None
+    flipped: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -88,6 +94,7 @@ class Tally:
         self._lowest = dict.fromkeys(names, math.inf)
         self._highest = dict.fromkeys(names, -math.inf)
         self._errors: list[float] = []
+        self._absolute = self._flips = 0.0
         self._least: FloatArray = np.full((1, 1), np.inf, dtype=np.float32)
         self._most: FloatArray = np.full((1, 1), -np.inf, dtype=np.float32)
         self._calls = 0
@@ -125,6 +132,8 @@ class Tally:
                 self._least = np.minimum(self._least, least)
                 self._most = np.maximum(self._most, most)
                 self._errors.append(math.sqrt(squares / math.prod(tensor.shape)))
+                self._absolute += float(np.abs(difference).mean())
+                self._flips += flipped_share(given.outputs[name], reference)
         if step and (outputs := self._guarded(expected.inputs, " from PyTorch's inputs")):
             for tensor in self._tensors:
                 name, reference = tensor.name, expected.outputs[tensor.name]
@@ -162,6 +171,7 @@ class Tally:
         failures = [
             *self._constant(),
             *self._passed_limits(psnr_db, held_to),
+            *self._strayed(held_to),
             *self._drifted(drift, held_to),
             *self._overflown(),
         ]
@@ -176,6 +186,8 @@ class Tally:
             reference_range=spans,
             failures=tuple(failures),
             notes=tuple(self._near_the_end()),
+            mad=None if self._judged is None else self._absolute / self._calls,
+            flipped=None if self._judged is None else self._flips / self._calls,
         )
 
     def _guarded(self, inputs: Mapping[str, FloatArray], where: str) -> Tensors | None:
@@ -236,6 +248,16 @@ class Tally:
             if psnr is not None and psnr < least:
                 yield f"PSNR of {name} is {psnr:.1f} dB; the limit is {least:.1f} dB"
 
+    def _strayed(self, held_to: Limits) -> Iterator[str]:
+        matte = self._judged in MATTES
+        most = held_to.matte_mad if matte else held_to.mask_flipped
+        if self._judged is None or most is None:
+            return
+        mean = (self._absolute if matte else self._flips) / self._calls
+        if mean > most:
+            what = "MAD of" if matte else "share that changes sides in"
+            yield f"{what} {self._judged} is {mean:.1e}; the limit is {most:.1e}"
+
     def _drifted(self, drift: float | None, held_to: Limits) -> Iterator[str]:
         if drift is not None and drift > held_to.drift_ratio:
             limit = f"the limit is {held_to.drift_ratio:.1f}"
@@ -261,6 +283,11 @@ def drift_ratio(errors: Sequence[float], floor: float) -> float | None:
     start = math.fsum(errors[:DRIFT_WINDOW]) / DRIFT_WINDOW
     end = math.fsum(errors[-DRIFT_WINDOW:]) / DRIFT_WINDOW
     return end / max(start, floor)
+
+
+def flipped_share(given: FloatArray, reference: FloatArray) -> float:
+    """Return the share of values that lie on different sides of one half."""
+    return float(((given > HALF) != (reference > HALF)).mean())
 
 
 def not_finite(outputs: Mapping[str, FloatArray]) -> str | None:

@@ -17,6 +17,7 @@ ALPHA_RANGE = 0.05
 # Of features and memories, which have no range of their own: those that span less carry no signal,
 # and differences are not taken relative to a magnitude below it.
 FEATURE_RANGE = 1e-3
+HALF = 0.5  # above it, a mask's pixel is the object's
 # Magnitudes of a half-precision result before it is rounded: the largest that half precision holds,
 # and where the multipliers of the M1's engine saturate, measured on one machine by a project of no
 # connection to Apple; see docs/lint.md.
@@ -41,6 +42,10 @@ class Limits:
         drift_floor: RMS error of alpha below which the start counts as this much, so that
             rounding noise divided by rounding noise is no drift.
         pictures_max_abs: ``max_abs`` of pictures where these are of 8 bits; see ``eight_bit``.
+        matte_mad: Largest mean absolute difference of a judged matte over all frames. MAD against
+            the true matte rises by no more than this, whatever the truth is.
+        mask_flipped: Of a judged mask or class map: largest share of values that change sides of
+            one half, over all frames.
     """
 
     psnr_db: float
@@ -49,7 +54,13 @@ class Limits:
     drift_ratio: float
     drift_floor: float
     pictures_max_abs: float | None = None
+    matte_mad: float | None = None
+    mask_flipped: float | None = None
 
+
+# Judged outputs that are mattes, whose every value counts; the others are masks and class maps, of
+# which an app takes what lies above one half.
+MATTES = frozenset({"alpha", "alphas"})
 
 LIMITS: Mapping[str, Limits] = MappingProxyType(
     {
@@ -68,6 +79,13 @@ LIMITS: Mapping[str, Limits] = MappingProxyType(
         # other networks' deepest rows, seeded, from 48 dB, of ExecuTorch's matanyone t12.
         "fp16": Limits(
             psnr_db=50.0, others_psnr_db=40.0, max_abs=None, drift_ratio=2.0, drift_floor=2e-4
+        ),
+        "w8": Limits(
+            psnr_db=40.0, others_psnr_db=25.0, max_abs=None, drift_ratio=2.0, drift_floor=2e-3
+        ),
+        "w8a8": Limits(
+            psnr_db=30.0, others_psnr_db=15.0, max_abs=None, drift_ratio=2.0, drift_floor=4e-3,
+            matte_mad=2e-3, mask_flipped=1e-2,
         ),
     }
 )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from export.program import capture
-from export.recipe import RECIPES, recipe
+from export.recipe import FLOATING, recipe
 from export.targets import TARGETS, Target
 from pocketmatte.delegation import broken_up
 from pocketmatte.matting import ROLLOUTS
@@ -96,7 +96,7 @@ def test_every_file_of_a_tier_computes_what_pytorch_computes(
     network = network_of(spec, default(spec))
     candidates = {
         f"{form}-{name}": _candidate(network, spec, TARGETS[form], name, tmp_path)
-        for name in RECIPES
+        for name in FLOATING
         for form in _forms(spec, name)
     }
     assert {"onnx-fp32", "coreml-fp16", "executorch-fp16"} <= candidates.keys()

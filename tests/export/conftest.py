@@ -11,7 +11,7 @@ from skimage import data, transform
 from torch import Tensor, nn
 
 from export.program import Captured, capture
-from export.recipe import RECIPES
+from export.recipe import FLOATING, recipe
 from export.targets import TARGETS, Notes
 from tiers.ladder import tier
 from tiers.networks.rvm import Rvm
@@ -59,8 +59,8 @@ def network(spec: TierSpec, frames: list[Tensor]) -> Rvm:
 
 @pytest.fixture(scope="session")
 def captured(network: Rvm, spec: TierSpec) -> Mapping[str, Captured]:
-    """Return a capture by recipe name."""
-    return {name: capture(network, spec, "matte", row) for name, row in RECIPES.items()}
+    """Return a capture by name of a floating-point recipe."""
+    return {name: capture(network, spec, "matte", recipe(name)) for name in FLOATING}
 
 
 @pytest.fixture(scope="session")

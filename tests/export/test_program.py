@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 import export.program
 from export.program import Captured, capture, fold_batch_norm
-from export.recipe import RECIPES, recipe
+from export.recipe import FLOATING, RECIPES, recipe
 from tiers.blocks.resnet import ResNet50
 from tiers.contract import ProgramContract
 from tiers.contract_table import contracts
@@ -63,7 +63,7 @@ def test_a_capture_leaves_the_network_as_it_is(
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", FLOATING)
 def test_every_tensor_of_the_graph_has_the_type_of_the_recipe(
     captured: Mapping[str, Captured], name: str
 ) -> None:

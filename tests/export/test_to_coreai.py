@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.program import Captured
-from export.recipe import RECIPES
+from export.recipe import FLOATING, RECIPES
 from export.targets import TARGETS, Notes
 from export.to_coreai import DIGEST, METADATA, PROGRAM, to_coreai
 from tiers.contract import ProgramContract, TensorSpec
@@ -60,7 +60,7 @@ def _program(module: nn.Module, like: Captured, **inputs: Tensor) -> Captured:
     return dataclasses.replace(like, exported=exported, contract=contract)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", FLOATING)
 def test_the_asset_has_the_names_shapes_and_type_of_the_contract(
     files: Files, captured: Mapping[str, Captured], recipe: str
 ) -> None:
@@ -86,7 +86,7 @@ def test_the_asset_carries_the_metadata_and_no_date(files: Files, metadata: dict
     assert notes == {"minimum_runtime": "iOS 27"}
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", FLOATING)
 def test_the_asset_is_a_program_with_its_digest_and_names_no_source(
     files: Files, recipe: str, root: Path
 ) -> None:

@@ -11,7 +11,7 @@ from coremltools.converters.mil.frontend.milproto.load import load
 
 from export.mlpackage import IMAGE_SUFFIX, check_mlpackage
 from export.program import Captured
-from export.recipe import RECIPES, recipe
+from export.recipe import FLOATING, recipe
 from export.targets import Notes
 from tiers.contract_table import contracts
 from tiers.errors import BundleError
@@ -29,7 +29,7 @@ def _operations(path: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("precision", RECIPES)
+@pytest.mark.parametrize("precision", FLOATING)
 def test_a_package_keeps_its_contract(
     files: Files, captured: Mapping[str, Captured], name: str, precision: str
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_package_keeps_its_contract(
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("precision", RECIPES)
+@pytest.mark.parametrize("precision", FLOATING)
 def test_coremltools_infers_the_types_that_a_package_declares(
     files: Files, name: str, precision: str
 ) -> None:

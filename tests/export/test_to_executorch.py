@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from export.program import Captured
-from export.recipe import RECIPES
+from export.recipe import FLOATING
 from export.targets import Notes
 from export.to_executorch import METADATA_METHOD, lower
 
 Files = Callable[[str, str], tuple[Path, Notes]]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", FLOATING)
 def test_the_network_is_one_delegate_with_nothing_outside(files: Files, recipe: str) -> None:
     notes = files("executorch", recipe)[1]
     assert notes == {"minimum_runtime": "ExecuTorch 1.5", "delegates": 1, "outside": {}}

@@ -8,14 +8,14 @@ import pytest
 from torch import Tensor
 
 from export.program import Captured
-from export.recipe import RECIPES
+from export.recipe import FLOATING, RECIPES
 from export.targets import Notes
 from export.to_onnx import OPSET
 
 Files = Callable[[str, str], tuple[Path, Notes]]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", FLOATING)
 def test_the_file_has_the_names_shapes_and_type_of_the_contract(
     files: Files, captured: Mapping[str, Captured], recipe: str
 ) -> None:

@@ -193,7 +193,7 @@ def test_a_file_in_the_way_of_the_results_is_refused(matter: Matter, tmp_path: P
     [
         (("--tier", "t13"), "no tier 't13'; the ladder of rvm has t01, t02, "),
         (("--runtime", "tflite"), "no runtime 'tflite'; there are torch, onnxruntime, "),
-        (("--runtime", "onnxruntime", "--recipe", "w8"), "no recipe 'w8'; there are fp32, fp16"),
+        (("--runtime", "onnxruntime", "--recipe", "w2"), "no recipe 'w2'; there are fp32, fp16"),
         (("--recipe", "fp16"), "--recipe fp16 is of files; --runtime torch runs fp32"),
         (("--threads", "0"), "--threads is 0; it must be 1 or more"),
         (("--background", "green"), "--background is 'green'; give six hexadecimal digits, RRGGBB"),

@@ -1,0 +1,1 @@
+"""Which numbers a quantised tier is made with, and which of its layers stay in floating point."""

@@ -1,0 +1,200 @@
+"""A tier as eight bits compute it, in PyTorch: what every format's files are to compute."""
+
+import copy
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from export.program import Captured, capture
+from export.quantisation import Quantisation, Span
+from export.quantise import (
+    constant_of,
+    graph_of,
+    layers,
+    quantise,
+    rounded,
+    rounded_tensors,
+    rounded_weight,
+)
+from export.quiet import quiet
+from export.recipe import recipe as recipe_of
+from pocketmatte.lockstep import run_of
+from pocketmatte.matting import ROLLOUTS
+from pocketmatte.matting.board import Moment
+from pocketmatte.runtimes.protocol import FloatArray
+from pocketmatte.runtimes.torch_eager import TorchSession
+from tiers.contract import ProgramContract
+from tiers.contract_table import contracts
+from tiers.spec import TierSpec
+
+Scenes = Iterable[Sequence[Moment]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """One program of a tier.
+
+    Attributes:
+        captured: In single precision.
+        graph: Its graph as a module, to look at and to copy.
+    """
+
+    captured: Captured
+    graph: fx.GraphModule
+
+    @property
+    def contract(self) -> ProgramContract:
+        """Its contract."""
+        return self.captured.contract
+
+
+class Simulation:
+    """All programs of a tier, to be run as they are, observed, or rounded.
+
+    Args:
+        spec: The tier, oriented.
+        network: Its network with weights.
+        recipe: Name of an eight-bit recipe.
+        threads: Of PyTorch.
+    """
+
+    def __init__(self, spec: TierSpec, network: nn.Module, recipe: str, threads: int) -> None:
+        self.spec, self.recipe, self._threads = spec, recipe_of(recipe), threads
+        self.programs: dict[str, Program] = {}
+        for contract in contracts(spec):
+            captured = capture(network, spec, contract.name, self.recipe)
+            self.programs[contract.name] = Program(captured=captured, graph=graph_of(captured))
+
+    @property
+    def rounds_activations(self) -> bool:
+        """Whether activations are rounded, beside weights."""
+        return self.recipe.eight_bit == "weights and activations"
+
+    def calibrated(self, scenes: Scenes) -> dict[str, Quantisation]:
+        """Measure what eight bits need to know of each program.
+
+        States, memories and features are those that the tier itself makes on its way through the
+        scenes. Spans are smallest and largest values. Shifts are how far a layer's output lies, in
+        the mean of each channel, from what it is with rounded inputs and weights: the bias
+        correction of Nagel et al., "Data-Free Quantization through Weight Equalization and Bias
+        Correction", ICCV 2019, measured instead of derived.
+
+        Args:
+            scenes: Gone through twice.
+        """
+        scenes = list(scenes)
+        spans: dict[str, dict[str, Span]] = {name: {} for name in self.programs}
+        if self.rounds_activations:
+            watched = {
+                name: _Spans(program.graph, spans[name]) for name, program in self.programs.items()
+            }
+            self._go_through(scenes, watched)
+        shifts = {
+            name: _Shifts(program.graph, spans[name]) for name, program in self.programs.items()
+        }
+        self._go_through(scenes, shifts)
+        return {
+            name: Quantisation(spans=spans[name], shifts=shifts[name].means())
+            for name in self.programs
+        }
+
+    def outputs(
+        self, scenes: Scenes, quantisations: Mapping[str, Quantisation] | None = None
+    ) -> list[list[FloatArray]]:
+        """Return the judged output of every frame of every scene.
+
+        Args:
+            scenes: Each begins anew.
+            quantisations: By program; those that are missing stay as they are.
+        """
+        held: dict[str, nn.Module] = {}
+        for name, program in self.programs.items():
+            held[name] = program.graph
+            if quantisations is not None and name in quantisations:
+                with quiet():
+                    graph = copy.deepcopy(program.graph)
+                held[name] = quantise(graph, quantisations[name])
+        return [list(self._judged(scene, held)) for scene in scenes]
+
+    def _go_through(self, scenes: Scenes, modules: Mapping[str, "_Watching"]) -> None:
+        for scene in scenes:
+            for _ in self._judged(scene, {name: _AsModule(m) for name, m in modules.items()}):
+                pass
+
+    def _judged(
+        self, scene: Sequence[Moment], modules: Mapping[str, nn.Module]
+    ) -> Iterator[FloatArray]:
+        sessions = {
+            name: TorchSession(modules[name], program.contract, self._threads)
+            for name, program in self.programs.items()
+        }
+        run = run_of(sessions)
+        for outputs in ROLLOUTS[self.spec.network](self.spec, run, scene):
+            yield np.concatenate([array.reshape(-1) for array in outputs.values()])
+
+
+class _Watching(fx.Interpreter):
+    """Runs a graph and looks at what it computes."""
+
+    def run_node(self, n: fx.Node) -> object:
+        result = super().run_node(n)
+        if isinstance(result, Tensor):
+            self.look(n, result)
+        return result
+
+    def look(self, node: fx.Node, result: Tensor) -> None:
+        raise NotImplementedError
+
+
+class _Spans(_Watching):
+    def __init__(self, graph: fx.GraphModule, spans: dict[str, Span]) -> None:
+        super().__init__(graph)
+        self._wanted, self._spans = frozenset(rounded_tensors(graph)), spans
+
+    def look(self, node: fx.Node, result: Tensor) -> None:
+        if node.name in self._wanted:
+            low, high = self._spans.get(node.name, (0.0, 0.0))
+            span = min(low, float(result.min())), max(high, float(result.max()))
+            self._spans[node.name] = span
+
+
+class _Shifts(_Watching):
+    def __init__(self, graph: fx.GraphModule, spans: Mapping[str, Span]) -> None:
+        super().__init__(graph)
+        self._layers = {layer.name: layer for layer in layers(graph)}
+        self._weights = {
+            name: rounded_weight(constant_of(graph, layer)) for name, layer in self._layers.items()
+        }
+        self._spans = spans
+        self._sums: dict[str, Tensor] = {}
+        self._calls: dict[str, int] = {}
+
+    def look(self, node: fx.Node, result: Tensor) -> None:
+        layer = self._layers.get(node.name)
+        if layer is None:
+            return
+        given, _, *others = self.map_nodes_to_values(node.args, node)
+        span = self._spans.get(layer.given.name)
+        taken = given if span is None else rounded(given, span)
+        off = result - node.target(taken, self._weights[node.name], *others)
+        mean = off.mean((0, 2, 3))
+        self._sums[node.name] = self._sums.get(node.name, torch.zeros_like(mean)) + mean
+        self._calls[node.name] = self._calls.get(node.name, 0) + 1
+
+    def means(self) -> dict[str, tuple[float, ...]]:
+        """Return the mean of each layer's channels over all calls."""
+        return {
+            name: tuple((total / self._calls[name]).tolist()) for name, total in self._sums.items()
+        }
+
+
+class _AsModule(nn.Module):
+    def __init__(self, interpreter: fx.Interpreter) -> None:
+        super().__init__()
+        self._interpreter = interpreter
+
+    def forward(self, *inputs: Tensor) -> object:
+        return self._interpreter.run(*inputs)

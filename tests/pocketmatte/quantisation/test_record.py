@@ -1,0 +1,103 @@
+"""What a tier is quantised with: measured on the tier itself, kept in its bundle."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pocketmatte.quantisation import record as module
+from pocketmatte.quantisation.calibration_set import CalibrationSet
+from pocketmatte.quantisation.record import (
+    QuantisationRecord,
+    made_record,
+    read_record,
+    record_of,
+    record_path,
+)
+from pocketmatte.quantisation.simulation import Simulation
+from tiers.errors import BundleError, ExportError
+from tiers.ladder import tier
+from tiers.weights import default, network_of
+
+SPEC = tier("scribble", "t01")
+KEY = "a" * 64
+NETWORK = network_of(SPEC, default(SPEC))
+
+
+class _Small(CalibrationSet):
+    """Two scenes of two frames."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the scenes."""
+        names = ["picture:coffee", "picture:chelsea"]
+        return {"both": names, "first": names[:1], "second": names[1:]}[self.half]
+
+
+@pytest.fixture(scope="module")
+def made() -> QuantisationRecord:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CalibrationSet", _Small)
+        return made_record(SPEC, "w8a8", NETWORK, KEY, 1)
+
+
+def test_it_holds_what_the_search_found(made: QuantisationRecord) -> None:
+    assert (made.network, made.tier, made.recipe) == ("scribble", "t01", "w8a8")
+    assert made.calibration["sources"] == ["picture:coffee", "picture:chelsea"]
+    assert 0 < made.damage.flipped <= made.all_rounded.flipped + 1e-9
+    assert made.stability.mad > 0
+    quantisation = made.quantisation("correct")
+    assert len(quantisation.spans) > 20
+    assert all(low <= high for low, high in quantisation.spans.values())
+    assert made.mixed == bool(quantisation.kept) == bool(made.ranking)
+
+
+def test_it_is_made_once_and_again_where_it_no_longer_holds(
+    made: QuantisationRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def counted(*arguments: object) -> QuantisationRecord:
+        calls.append(arguments)
+        return made.model_copy(update={"key": arguments[3]})
+
+    monkeypatch.setattr(module, "made_record", counted)
+    path = tmp_path / record_path(SPEC, "w8a8")
+    for key, expected in ((KEY, 1), (KEY, 1), ("b" * 64, 2), ("b" * 64, 2)):
+        assert record_of(tmp_path, SPEC, "w8a8", NETWORK, key, 1).key == key
+        assert len(calls) == expected
+    assert read_record(tmp_path, SPEC, "w8a8").programs == made.programs
+    path.write_text(path.read_text()[:-100])
+    with pytest.raises(BundleError, match="quantisation-w8a8.json cannot be read .*build"):
+        read_record(tmp_path, SPEC, "w8a8")
+    record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY, 1)
+    assert len(calls) == 3
+
+
+def test_a_tier_that_eight_bits_do_not_hold_is_not_offered(
+    made: QuantisationRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beyond = made.model_copy(update={"excess": 1.7})
+    monkeypatch.setattr(module, "made_record", lambda *_: beyond)
+    with pytest.raises(ExportError, match=r"scribble t01 cannot be held in w8a8: .* 1.7 times"):
+        record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY, 1)
+
+
+def test_shifts_bring_the_mean_of_every_channel_back() -> None:
+    """Biases are moved by what rounding took, so that a layer's own output keeps its mean."""
+    scenes = list(_Small(frames=1).scenes(SPEC))
+    simulation = Simulation(SPEC, NETWORK, "w8", 1)
+    quantisations = simulation.calibrated(scenes)
+    reference = simulation.outputs(scenes)
+    plain = {name: dataclasses.replace(q, shifts={}) for name, q in quantisations.items()}
+
+    def off(given: object) -> float:
+        found = simulation.outputs(scenes, given)  # type: ignore[arg-type]
+        return float(np.mean([abs(float((a[0] - b[0]).mean())) for a, b in zip(reference, found)]))
+
+    assert off(quantisations) < off(plain)
+    assert all(not q.spans for q in quantisations.values())
+    assert torch.isfinite(torch.tensor([s for q in quantisations.values()
+                                        for shift in q.shifts.values() for s in shift])).all()

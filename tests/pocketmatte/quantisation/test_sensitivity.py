@@ -1,0 +1,115 @@
+"""Damage, what is allowed of it, and the search for what has to be kept."""
+
+import math
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from torch import fx, nn
+
+from export.quantisation import Quantisation
+from export.recipe import recipe
+from pocketmatte.quantisation.damage import Damage, damage, excess
+from pocketmatte.quantisation.sensitivity import search
+from pocketmatte.quantisation.simulation import Simulation
+from pocketmatte.runtimes.protocol import FloatArray
+from tiers.ladder import tier
+
+RVM, SCRIBBLE = tier("rvm", "t01"), tier("scribble", "t01")
+
+
+def test_damage_is_of_all_frames_of_all_clips() -> None:
+    one, two = (np.full(4, value, dtype=np.float32) for value in (0.4, 0.6))
+    found = damage([[one, one], [one]], [[one, two], [one]])
+    assert found.mad == pytest.approx(0.2 / 3)
+    assert found.flipped == pytest.approx(1 / 3)
+    assert found.psnr_db == pytest.approx(-10 * math.log10(0.04 / 3))
+    assert damage([[one]], [[one]]).psnr_db == math.inf
+
+
+def test_mattes_are_held_to_their_mad_and_masks_to_what_changes_sides() -> None:
+    found = Damage(mad=1e-3, flipped=2e-3, psnr_db=60)
+    assert excess(found, RVM, "w8a8") == pytest.approx(1e-3 / (0.4 * 2e-3))
+    assert excess(found, SCRIBBLE, "w8a8") == pytest.approx(2e-3 / (0.4 * 1e-2))
+
+
+def test_psnr_holds_whatever_the_rest_is() -> None:
+    found = Damage(mad=0.0, flipped=0.0, psnr_db=24)
+    assert excess(found, RVM, "w8a8") == pytest.approx(10 ** (10 / 20))
+    assert excess(found, RVM, "w8") == pytest.approx(10 ** (20 / 20))
+
+
+class _Blocks(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict(
+            {
+                name: nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)))
+                for name in "abcd"
+            }
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Run."""
+        for part in self.parts.values():
+            x = part(x)
+        return x
+
+
+class _Simulation:
+    """Every rounded block adds a damage of its own to the matte."""
+
+    spec, recipe = RVM, recipe("w8a8")
+
+    def __init__(self, damages: Mapping[str, float]) -> None:
+        self.damages = damages
+        exported = torch.export.export(_Blocks(), (torch.zeros(1, 1, 2, 2),)).module()
+        graph = fx.GraphModule(exported, exported.graph)
+        self.programs = {"matte": SimpleNamespace(graph=graph)}
+
+    def outputs(
+        self, scenes: object, given: Mapping[str, Quantisation] | None = None
+    ) -> list[list[FloatArray]]:
+        total = 0.0
+        if given is not None:
+            kept = set(given["matte"].kept)
+            total = sum(
+                value
+                for name, value in self.damages.items()
+                if not {f"parts.{name}.0.0", f"parts.{name}.0.1"} <= kept
+            )
+        return [[np.full(4, 0.6 + total, dtype=np.float32)]]
+
+
+def found_with(damages: Sequence[float]) -> tuple[Damage, float, list[str], set[str]]:
+    simulation = _Simulation(dict(zip("abcd", damages, strict=True)))
+    plain = {"matte": Quantisation(spans={}, shifts={})}
+    found = search(cast("Simulation", simulation), plain, [])
+    kept = set(found.quantisations["matte"].kept)
+    assert found.mixed == bool(kept)
+    return found.damage, found.excess, [block.name for block in found.ranking], kept
+
+
+def test_nothing_is_kept_where_all_may_be_rounded() -> None:
+    found, over, ranking, kept = found_with([1e-4, 2e-4, 1e-4, 2e-4])
+    assert found.mad == pytest.approx(6e-4, rel=1e-3)
+    assert over == pytest.approx(6e-4 / 8e-4, rel=1e-3)
+    assert (ranking, kept) == ([], set())
+
+
+def test_the_worst_blocks_are_kept_and_no_more_than_needed() -> None:
+    found, over, ranking, kept = found_with([1e-4, 5e-4, 2e-4, 3e-4])
+    assert ranking == [f"parts.{name}" for name in "bdca"]
+    assert kept == {"parts.b.0.0", "parts.b.0.1"}
+    assert found.mad == pytest.approx(6e-4, rel=1e-3)
+    assert over <= 1
+
+
+def test_a_search_that_would_keep_more_than_half_says_so() -> None:
+    found, over, _, kept = found_with([2e-3, 2e-3, 2e-3, 2e-3])
+    assert over == pytest.approx(4e-3 / 8e-4, rel=1e-3)
+    assert len(kept) == 4  # two blocks of two layers
+    assert found.mad == pytest.approx(4e-3, rel=1e-3)
