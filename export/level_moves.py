@@ -5,6 +5,8 @@ which refuses to load where the levels of input and output differ. Values are br
 of the output before they are moved instead of after: the results are the same.
 """
 
+from typing import Any
+
 import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from torch import fx
@@ -57,15 +59,11 @@ def with_level_moves(captured: Captured) -> torch.export.ExportedProgram:
         return torch.export.export(program, tuple(example_inputs(captured.contract)))
 
 
-def _bring(
-    program: fx.GraphModule, node: fx.Node, given: fx.Node, levels: tuple[object, ...]
-) -> None:
+def _bring(program: fx.GraphModule, node: fx.Node, given: fx.Node, levels: tuple[Any, ...]) -> None:
     """Bring what a node takes to other levels."""
     operators = torch.ops.quantized_decomposed
     with program.graph.inserting_before(node):
-        whole = program.graph.call_function(
-            operators.quantize_per_tensor.default, (given, *levels)
-        )
+        whole = program.graph.call_function(operators.quantize_per_tensor.default, (given, *levels))
         back = program.graph.call_function(
             operators.dequantize_per_tensor.default, (whole, *levels)
         )

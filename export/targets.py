@@ -78,7 +78,10 @@ def _coreml_image(captured: "Captured", path: Path, metadata: Mapping[str, str])
     from export.to_coreml import to_coreml_image
 
     to_coreml_image(captured, path, metadata)
-    return {"minimum_runtime": release(captured.recipe), "images": sorted(images(captured.contract))}
+    return {
+        "minimum_runtime": release(captured.recipe),
+        "images": sorted(images(captured.contract)),
+    }
 
 
 def _coreml_stateful(captured: "Captured", path: Path, metadata: Mapping[str, str]) -> Notes:

@@ -101,9 +101,7 @@ def _write(
             inputs=[_feature(tensor, half, pictures, given=True) for tensor in contract.inputs],
             outputs=[_feature(tensor, half, pictures, given=False) for tensor in contract.outputs],
             minimum_deployment_target=getattr(ct.target, release(captured.recipe).replace(" ", "")),
-            compute_precision=(
-                ct.precision.FLOAT16 if computes_in_half else ct.precision.FLOAT32
-            ),
+            compute_precision=(ct.precision.FLOAT16 if computes_in_half else ct.precision.FLOAT32),
             convert_to="mlprogram",
             skip_model_load=True,
         )

@@ -20,6 +20,7 @@ from pocketmatte.commands.on_mac import mac
 from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import bench_, verify_
+from pocketmatte.commands.quantising import quantize_report
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
 from tiers.errors import PocketMatteError, UsageError
@@ -56,6 +57,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "lint": lint_,
     "mac": mac,
     "bench": bench_,
+    "quantize-report": quantize_report,
     "matte": matte_,
     "evaluate": evaluate_,
     "label": label_,

@@ -84,8 +84,13 @@ LIMITS: Mapping[str, Limits] = MappingProxyType(
             psnr_db=40.0, others_psnr_db=25.0, max_abs=None, drift_ratio=2.0, drift_floor=2e-3
         ),
         "w8a8": Limits(
-            psnr_db=30.0, others_psnr_db=15.0, max_abs=None, drift_ratio=2.0, drift_floor=4e-3,
-            matte_mad=2e-3, mask_flipped=1e-2,
+            psnr_db=30.0,
+            others_psnr_db=15.0,
+            max_abs=None,
+            drift_ratio=2.0,
+            drift_floor=4e-3,
+            matte_mad=2e-3,
+            mask_flipped=1e-2,
         ),
     }
 )

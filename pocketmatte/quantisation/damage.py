@@ -12,8 +12,8 @@ from pocketmatte.tolerances import MATTES, limits
 from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
-# Files are judged on another scene than they are made with, where damage was up to 2.4 times as large:
-# so much of a limit is used up here.
+# Files are judged on another scene than they are made with, where damage was up to 2.4 times as
+# large: so much of a limit is used up here.
 _MARGIN = 0.4
 _MARGIN_DB = 4.0
 
@@ -60,9 +60,9 @@ def excess(found: Damage, spec: TierSpec, recipe: str) -> float:
     """
     held_to = limits(recipe)
     judged = next(each.judged for each in contracts(spec) if each.judged is not None)
-    most, value = (
-        (held_to.matte_mad, found.mad) if judged in MATTES else (held_to.mask_flipped, found.flipped)
-    )
+    matte = judged in MATTES
+    most = held_to.matte_mad if matte else held_to.mask_flipped
+    value = found.mad if matte else found.flipped
     # as a ratio of RMS errors
     ratio = 10 ** ((held_to.psnr_db + _MARGIN_DB - found.psnr_db) / 20)
     return ratio if most is None else max(ratio, value / (_MARGIN * most))

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -88,7 +87,9 @@ def test_zero_is_a_level_and_no_value_of_a_span_is_further_than_half_a_step(
 
 
 def test_weights_are_whole_levels_by_channel_and_symmetric() -> None:
-    weight = torch.randn(5, 4, 3, 3) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 2.0])[:, None, None, None]
+    weight = (
+        torch.randn(5, 4, 3, 3) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 2.0])[:, None, None, None]
+    )
     whole, steps = weight_levels(weight)
     assert whole.dtype == torch.int8
     assert whole.abs().amax((1, 2, 3)).tolist() == [127, 127, 127, 0, 127]
@@ -167,7 +168,7 @@ def eight_bit(
     return made, given, outputs
 
 
-def psnr_db(given: Tensor | np.ndarray, expected: Tensor) -> float:
+def psnr_db(given: object, expected: Tensor) -> float:
     scale = float(expected.abs().max())
     off = (torch.as_tensor(given) - expected) / scale
     return float(-10 * off.square().mean().log10())
@@ -187,9 +188,8 @@ def test_onnx_runtime_computes_it_and_holds_unsigned_activations(
     assert len(rounding) > 50
     assert kinds == {onnx.TensorProto.UINT8}
     session = onnxruntime.InferenceSession(path)
-    outputs = session.run(
-        None, {tensor.name: value.numpy() for tensor, value in zip(session.get_inputs(), given)}
-    )
+    names = [tensor.name for tensor in session.get_inputs()]
+    outputs = session.run(None, dict(zip(names, (v.numpy() for v in given), strict=True)))
     alpha = [tensor.name for tensor in made.contract.outputs].index("alpha")
     assert psnr_db(outputs[alpha], expected[alpha]) > 30
     assert path.stat().st_size < 600_000  # 1.16 MB in single precision
@@ -202,9 +202,10 @@ def test_executorch_loads_it_as_one_delegate_and_computes_it(
     from executorch.runtime import Runtime
 
     made, given, expected = eight_bit
-    lowered = to_executorch(made, tmp_path / "w8a8.pte", {})
+    path = tmp_path / "w8a8.pte"
+    lowered = to_executorch(made, path, {})
     assert (lowered.delegates, lowered.outside) == (1, {})
-    outputs = Runtime.get().load_program(tmp_path / "w8a8.pte").load_method("forward").execute(given)
+    outputs = Runtime.get().load_program(path).load_method("forward").execute(given)
     alpha = [tensor.name for tensor in made.contract.outputs].index("alpha")
     assert psnr_db(outputs[alpha], expected[alpha]) > 30
 

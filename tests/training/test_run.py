@@ -300,7 +300,7 @@ def test_rows_that_a_start_lacks_begin_as_what_was_trained_before_them(tmp_path:
     with torch.no_grad():
         for key, parameter in run.elastic.forms["t02"].named_parameters():
             if parameter.requires_grad:  # its own BatchNorm, as training moves it
-                parameter += 0.1 * torch.randn_like(parameter)
+                parameter.add_(0.1 * torch.randn_like(parameter))
                 assert key.rpartition(".")[2] in {"weight", "bias"}
     run._reach(second)
     run.elastic.eval()

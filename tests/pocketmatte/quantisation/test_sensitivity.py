@@ -71,7 +71,7 @@ class _Simulation:
         self.programs = {"matte": SimpleNamespace(graph=graph)}
 
     def outputs(
-        self, scenes: object, given: Mapping[str, Quantisation] | None = None
+        self, _: object, given: Mapping[str, Quantisation] | None = None
     ) -> list[list[FloatArray]]:
         total = 0.0
         if given is not None:

@@ -1,0 +1,218 @@
+"""What eight bits cost and buy, tier by tier: size, time, accuracy, and what had to be kept."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from export.manifest import Artifact, Manifest
+from export.recipe import RECIPES
+from pocketmatte.evaluate import evaluate
+from pocketmatte.groups import runnable, same_tier
+from pocketmatte.protocols.opening import bundle_tier, torch_tier
+from pocketmatte.protocols.protocol import Measure
+from pocketmatte.quantisation.record import read_record
+from pocketmatte.results import FOLDER
+from tiers.errors import BundleError
+from tiers.ladder import tier as tier_of
+
+FASTER, SMALLER = 1.1, 1.8  # than single precision: eight bits are offered from either on
+REFERENCE = "fp32"
+
+# What of a network's protocol tells damage; the others are computed from the same mattes or masks.
+METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "rvm": ("mad", "dtssd"),
+        "stfam": ("mad", "dtssd"),
+        "matanyone": ("mad", "dtssd"),
+        "trimap": ("mad", "miou"),
+        "foreground": ("miou", "mad"),
+        "scribble": ("iou_3",),
+        "propagation": ("jf",),
+        "fusion": ("fused_miou",),
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One tier in one format and recipe, all its programs together; plain values, ready for JSON.
+
+    Attributes:
+        network, tier, orientation, format, recipe: What it is.
+        bytes: Of its files.
+        smaller: Bytes in single precision over these; ``None`` where that was not built.
+        faster: Time of one step of every program in single precision over these, the fastest
+            samples of one run of ``bench``; ``None`` where not timed.
+        mad: Of the judged output to PyTorch's on the standard scene, from ``verify``.
+        flipped: Share of its values that change sides of one half there.
+        drift: Error at the end over that at the start; ``None`` where not judged.
+        status: Of ``verify``: the worst of its files; ``None`` before it ran.
+        mixed: Whether blocks are kept in floating point.
+        kept, layers: Convolutions kept, and all there are.
+        stability: MAD between what either half of the calibration set gives; ``None`` in floating
+            point.
+        metrics: Of the network's protocol on the given folders, by name: what PyTorch reaches and
+            what these files reach.
+        offered: Whether it pays and holds: ``FASTER`` or ``SMALLER``, and not failed.
+    """
+
+    network: str
+    tier: str
+    orientation: str
+    format: str
+    recipe: str
+    bytes: int
+    smaller: float | None
+    faster: float | None
+    mad: float | None
+    flipped: float | None
+    drift: float | None
+    status: str | None
+    mixed: bool
+    kept: int
+    layers: int
+    stability: float | None
+    metrics: Mapping[str, tuple[float, float]]
+    offered: bool
+
+
+def report(
+    root: Path,
+    manifest: Manifest,
+    folders: Mapping[str, Sequence[Measure]],
+    threads: int,
+    on_row: Callable[[str], None] = lambda _: None,
+) -> list[Row]:
+    """Return a row for each tier, format and recipe of a bundle but single precision.
+
+    Args:
+        root: The bundle; what ``verify`` and ``bench`` measured of its present files is used.
+        manifest: Its manifest.
+        folders: What to measure each network on, by its name; may lack any.
+        threads: Of the runtimes.
+        on_row: Called with each row's name.
+
+    Raises:
+        BundleError: If a file, a record or a result is missing or damaged.
+        PocketMatteError: If a folder cannot be measured.
+    """
+    verdicts, times = _verdicts(root), _times(root)
+    rows = []
+    for same in same_tier(manifest.artifacts):
+        first = same[0]
+        measures = folders.get(first.network, ())
+        spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
+        expected: Mapping[str, float] = {}
+        for (form, recipe), files in _together(same).items():
+            if recipe == REFERENCE:
+                continue
+            on_row(f"{first.network} {first.tier} {form} {recipe}")
+            reference = _together(same).get((form, REFERENCE), [])
+            metrics: dict[str, tuple[float, float]] = {}
+            if measures and not any(runnable(entry) for entry in files):
+                if not expected:
+                    weights = _weight_file(root, manifest, first)
+                    expected = _measured(
+                        spec.network, spec.name, measures,
+                        functools.partial(torch_tier, weights=weights, threads=threads),
+                    )  # fmt: skip
+                found = _measured(
+                    spec.network, spec.name, measures,
+                    functools.partial(
+                        bundle_tier, bundle=root, form=form, recipe=recipe, threads=threads
+                    ),
+                )  # fmt: skip
+                metrics = {name: (expected[name], found[name]) for name in METRICS[spec.network]}
+            rows.append(_row(root, files, reference, verdicts, times, metrics))
+    return rows
+
+
+def _row(
+    root: Path,
+    files: Sequence[Artifact],
+    reference: Sequence[Artifact],
+    verdicts: Mapping[str, Mapping[str, Any]],
+    times: Mapping[str, float],
+    metrics: Mapping[str, tuple[float, float]],
+) -> Row:
+    first = files[0]
+    spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
+    size = sum(entry.size_bytes for entry in files)
+    before = sum(entry.size_bytes for entry in reference)
+    whole = len(files) == len(reference)
+    smaller = before / size if whole else None
+    faster = None
+    if whole and all(entry.sha256 in times for entry in (*files, *reference)):
+        faster = sum(times[e.sha256] for e in reference) / sum(times[e.sha256] for e in files)
+    judged = [verdicts[entry.sha256] for entry in files if entry.sha256 in verdicts]
+    states = {each["status"] for each in judged}
+    parity = next((e["parity"] for e in judged if e["parity"] and e["parity"]["judged"]), None)
+    kept, layers, stability = 0, 0, None
+    if RECIPES[first.recipe].eight_bit != "nothing":
+        record = read_record(root, spec, first.recipe)
+        stability = record.stability.mad
+        for program in record.programs.values():
+            layers += len(program.shifts)
+        kept = sum(_kept(entry) for entry in files)
+    pays = (faster or 0) >= FASTER or (smaller or 0) >= SMALLER
+    return Row(
+        network=first.network, tier=first.tier, orientation=first.frame.orientation,
+        format=first.format, recipe=first.recipe, bytes=size, smaller=smaller, faster=faster,
+        mad=parity and parity.get("mad"), flipped=parity and parity.get("flipped"),
+        drift=parity and parity.get("drift"),
+        status="failed" if "failed" in states else next(iter(sorted(states)), None),
+        mixed=bool(kept), kept=kept, layers=layers, stability=stability, metrics=metrics,
+        offered=pays and bool(states) and "failed" not in states,
+    )  # fmt: skip
+
+
+def _kept(entry: Artifact) -> int:
+    kept = entry.notes.get("kept")
+    if not isinstance(kept, Mapping):
+        msg = f"the manifest does not say what {entry.path} keeps; build it again"
+        raise BundleError(msg)
+    return len(kept)
+
+
+def _together(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], list[Artifact]]:
+    found: dict[tuple[str, str], list[Artifact]] = {}
+    for entry in artifacts:
+        found.setdefault((entry.format, entry.recipe), []).append(entry)
+    return found
+
+
+def _measured(
+    network: str, name: str, measures: Sequence[Measure], opened: Callable[..., Any]
+) -> dict[str, float]:
+    return evaluate(network, name, measures, opened).mean
+
+
+def _weight_file(root: Path, manifest: Manifest, artifact: Artifact) -> Path | None:
+    entry = next(each for each in manifest.weights if each.digest == artifact.weights_digest)
+    return None if entry.path is None else root / entry.path
+
+
+def _verdicts(root: Path) -> dict[str, Mapping[str, Any]]:
+    held = _results(root, "parity").get("artifacts", [])
+    return {each["sha256"]: each for each in held}
+
+
+def _times(root: Path) -> dict[str, float]:
+    held = _results(root, "latency").get("latencies", [])
+    return {each["sha256"]: each["min_ms"] for each in held if each["sha256"] is not None}
+
+
+def _results(root: Path, name: str) -> Mapping[str, Any]:
+    path = root / FOLDER / f"{name}.json"
+    if not path.is_file():
+        return {}
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read ({error}); delete it and measure again"
+        raise BundleError(msg) from error
+    return held if isinstance(held, Mapping) else {}

@@ -1,0 +1,148 @@
+"""A bundle in eight bits: built, proven, timed, told of; and gates that fail."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from export.artifact import sha256_of, size_bytes_of
+from export.manifest import read_manifest, write_manifest
+from pocketmatte.cli import run
+from pocketmatte.quantisation import record as module
+from pocketmatte.quantisation.calibration_set import CalibrationSet
+
+CLI = Callable[..., Any]
+ONNX = "scribble/t01/correct-w8a8.onnx"
+
+
+class _Small(CalibrationSet):
+    """Three scenes of one frame."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the scenes."""
+        names = ["picture:coffee", "picture:chelsea", "composed:0"]
+        return {"both": names, "first": names[::2], "second": names[1::2]}[self.half]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("eight") / "bundle"
+    words = ["build", "--network", "scribble", "--tier", "t01", "--format", "onnx"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CalibrationSet", lambda **given: _Small(frames=1, **given))
+        assert run([*words, "--recipe", "fp32,w8,w8a8", "--out", str(out)]) == 0
+    torch.set_num_threads(1)
+    return out
+
+
+@pytest.fixture
+def bundle(built: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(built, tmp_path / "bundle")
+
+
+def test_files_say_how_they_were_made(built: Path) -> None:
+    entries = {entry.path: entry for entry in read_manifest(built).artifacts}
+    names = {Path(path).name for path in entries}
+    assert names == {"correct-fp32.onnx", "correct-w8.onnx", "correct-w8a8.onnx"}
+    notes = entries[ONNX].notes
+    record = json.loads((built / str(notes["quantisation"])).read_text())
+    assert notes["calibration"] == record["calibration"]["sha256"]
+    assert notes["kept"] == record["programs"]["correct"]["kept"]
+    assert notes["mixed"] == bool(notes["kept"])
+    assert entries[ONNX].inputs[0].dtype == "float32"
+
+
+def test_they_are_proven_timed_and_offered(cli: CLI, bundle: Path) -> None:
+    done = cli("verify", bundle, "--json")
+    assert done.code == 0, done.err
+    cli("bench", bundle, "--runs", "5", "--warmups", "1")
+    picture = bundle / "report.svg"
+    told = cli("quantize-report", bundle, "--picture", picture, "--json")
+    assert told.code == 0
+    rows = {(row["format"], row["recipe"]): row for row in json.loads(told.out)["rows"]}
+    assert set(rows) == {("onnx", "w8"), ("onnx", "w8a8")}
+    for row in rows.values():
+        assert row["status"] == "proven"
+        assert row["smaller"] > 2
+        assert row["faster"] > 0
+        assert 0 < row["flipped"] < 1e-2
+        assert row["offered"]
+        assert row["layers"] > 20
+    assert "scribble t01 onnx w8a8" in picture.read_text()
+
+
+def test_a_report_before_anything_was_measured_says_what_to_run(cli: CLI, bundle: Path) -> None:
+    done = cli("quantize-report", bundle)
+    assert done.code == 0
+    assert "run pocketmatte verify" in done.err
+    assert "run pocketmatte bench" in done.err
+    assert "yes" not in done.out
+
+
+def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
+    """The steps of one layer's weights, half as large again, in a file that is vouched for."""
+    path = bundle / ONNX
+    model = onnx.load(path)
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    layers = [
+        constants[node.input[1]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and constants[node.input[1]].dims
+    ]
+    steps = layers[len(layers) // 2]
+    held = numpy_helper.to_array(steps)
+    steps.CopyFrom(numpy_helper.from_array(np.asarray(held * 1.5, dtype=held.dtype), steps.name))
+    onnx.save(model, path)
+    manifest = read_manifest(bundle)
+    new = [
+        entry.model_copy(update={"sha256": sha256_of(path), "size_bytes": size_bytes_of(path)})
+        if entry.path == ONNX
+        else entry
+        for entry in manifest.artifacts
+    ]
+    write_manifest(bundle, manifest.model_copy(update={"artifacts": new}))
+    done = cli("verify", bundle, "--json")
+    assert done.code == 1
+    failed = [v for v in json.loads(done.out)["artifacts"] if v["status"] == "failed"]
+    assert [verdict["path"] for verdict in failed] == [ONNX]
+    assert any("changes sides" in r or "PSNR" in r for r in failed[0]["reasons"])
+    told = cli("quantize-report", bundle, "--json")
+    assert told.code == 1
+    rows = {(r["format"], r["recipe"]): r for r in json.loads(told.out)["rows"]}
+    assert not rows["onnx", "w8a8"]["offered"]
+
+
+def test_a_record_that_is_gone_is_told(cli: CLI, bundle: Path) -> None:
+    (bundle / "scribble/t01/quantisation-w8.json").unlink()
+    done = cli("quantize-report", bundle)
+    assert done.code == 1
+    assert "quantisation-w8.json cannot be read" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--clips", "x"), "--clips are one network's: add --network"),
+        (("--network", "rvm"), "holds nothing of rvm; it holds scribble"),
+        (("--picture", "x.png"), "--picture is x.png; it is written as SVG"),
+    ],
+)
+def test_wrong_use_is_told(cli: CLI, bundle: Path, words: tuple[str, ...], said: str) -> None:
+    done = cli("quantize-report", bundle, *words)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_what_no_format_can_hold_is_refused(cli: CLI, tmp_path: Path) -> None:
+    words = ("--network", "rvm", "--tier", "t01", "--format", "executorch", "--recipe", "w8")
+    done = cli("build", *words, "--out", tmp_path / "none")
+    assert done.code == 2
+    assert "executorch has no w8" in done.err
