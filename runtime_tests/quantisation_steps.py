@@ -1,0 +1,95 @@
+"""``python -m runtime_tests.quantisation_steps NETWORK --tier t04``: what each step buys.
+
+Rounds a tier in PyTorch, one step of the method after the other, and prints the damage to what people
+see: on the calibration scenes, and on the standard scene, which no step has seen.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from export.quantisation import Quantisation
+from export.recipe import RECIPES
+from pocketmatte.console import note, stdout, table
+from pocketmatte.quantisation.calibration_set import CalibrationSet
+from pocketmatte.quantisation.damage import Damage, damage
+from pocketmatte.quantisation.sensitivity import search
+from pocketmatte.quantisation.simulation import Simulation
+from pocketmatte.scene import standard_scene
+from tiers.errors import PocketMatteError
+from tiers.ladder import LADDERS, tier
+from tiers.weights import default, load, network_of
+
+_EIGHT_BIT = tuple(name for name, row in RECIPES.items() if row.eight_bit != "nothing")
+_FRAMES = 12  # of the standard scene
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime_tests.quantisation_steps", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("network", choices=LADDERS)
+    parser.add_argument("--tier", default="t04", help="one row (default: t04)")
+    parser.add_argument("--recipe", choices=_EIGHT_BIT, default="w8a8")
+    parser.add_argument("--weights", type=Path, help="checkpoint (default: the shipped one)")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        rows = steps(given.network, given.tier, given.recipe, given.weights)
+    except PocketMatteError as error:
+        note(str(error))
+        return 2
+    cells = [
+        (name, *(f"{value:.2f}" for each in (seen, unseen) for value in _figures(each)))
+        for name, seen, unseen in rows
+    ]
+    columns = (
+        "step", "MAD x 1e3", "flipped x 1e3", "dB", "unseen: MAD", "flipped", "dB",
+    )  # fmt: skip
+    stdout.print(table(f"{given.network} {given.tier} {given.recipe}", columns, cells))
+    return 0
+
+
+def steps(
+    network: str, name: str, recipe: str, weights: Path | None
+) -> list[tuple[str, Damage, Damage]]:
+    """Return the name of each step, and damage on the calibration and on the standard scene."""
+    spec = tier(network, name)
+    held = default(spec) if weights is None else load(weights, network)
+    simulation = Simulation(spec, network_of(spec, held), recipe, 1)
+    scenes = list(CalibrationSet().scenes(spec))
+    unseen = [list(standard_scene(spec, _FRAMES))]
+    references = [simulation.outputs(each) for each in (scenes, unseen)]
+
+    def damages(tried: Mapping[str, Quantisation]) -> tuple[Damage, Damage]:
+        found = [
+            damage(reference, simulation.outputs(each, tried))
+            for reference, each in zip(references, (scenes, unseen), strict=True)
+        ]
+        return found[0], found[1]
+
+    made = simulation.calibrated(scenes)
+    plain = {key: dataclasses.replace(each, shifts={}) for key, each in made.items()}
+    rows = [
+        ("rounded, spans as seen", *damages(plain)),
+        ("and biases shifted", *damages(made)),
+    ]
+    found = search(simulation, made, scenes, note)
+    kept = sum(len(each.kept) for each in found.quantisations.values())
+    layers = sum(len(each.shifts) for each in made.values())
+    rows.append((f"and {kept} of {layers} layers kept", *damages(found.quantisations)))
+    return rows
+
+
+def _figures(found: Damage) -> tuple[float, float, float]:
+    return 1e3 * found.mad, 1e3 * found.flipped, found.psnr_db
+
+
+if __name__ == "__main__":
+    sys.exit(main())
