@@ -14,8 +14,10 @@ from pocketmatte.evaluate import evaluate
 from pocketmatte.groups import runnable, same_tier
 from pocketmatte.protocols.opening import bundle_tier, torch_tier
 from pocketmatte.protocols.protocol import Measure
-from pocketmatte.quantisation.record import read_record
+from pocketmatte.quantisation.record import QuantisationRecord, read_record
 from pocketmatte.results import FOLDER
+from pocketmatte.tolerances import MATTES, limits
+from tiers.contract_table import contracts
 from tiers.errors import BundleError
 from tiers.ladder import tier as tier_of
 
@@ -53,8 +55,8 @@ class Row:
         status: Of ``verify``: the worst of its files; ``None`` before it ran.
         mixed: Whether blocks are kept in floating point.
         kept, layers: Convolutions kept, and all there are.
-        stability: MAD between what either half of the calibration set gives; ``None`` in floating
-            point.
+        stable: Whether what either half of the calibration set gives differs by no more than
+            files may differ from PyTorch; ``None`` in floating point.
         metrics: Of the network's protocol on the given folders, by name: what PyTorch reaches and
             what these files reach.
         offered: Whether it pays and holds: ``FASTER`` or ``SMALLER``, and not failed.
@@ -75,7 +77,7 @@ class Row:
     mixed: bool
     kept: int
     layers: int
-    stability: float | None
+    stable: bool | None
     metrics: Mapping[str, tuple[float, float]]
     offered: bool
 
@@ -151,10 +153,10 @@ def _row(
     judged = [verdicts[entry.sha256] for entry in files if entry.sha256 in verdicts]
     states = {each["status"] for each in judged}
     parity = next((e["parity"] for e in judged if e["parity"] and e["parity"]["judged"]), None)
-    kept, layers, stability = 0, 0, None
+    kept, layers, stable = 0, 0, None
     if RECIPES[first.recipe].eight_bit != "nothing":
         record = read_record(root, spec, first.recipe)
-        stability = record.stability.mad
+        stable = _stable(record)
         for program in record.programs.values():
             layers += len(program.shifts)
         kept = sum(_kept(entry) for entry in files)
@@ -165,9 +167,23 @@ def _row(
         mad=parity and parity.get("mad"), flipped=parity and parity.get("flipped"),
         drift=parity and parity.get("drift"),
         status="failed" if "failed" in states else next(iter(sorted(states)), None),
-        mixed=bool(kept), kept=kept, layers=layers, stability=stability, metrics=metrics,
+        mixed=bool(kept), kept=kept, layers=layers, stable=stable, metrics=metrics,
         offered=pays and bool(states) and "failed" not in states,
     )  # fmt: skip
+
+
+def _stable(record: QuantisationRecord) -> bool:
+    held_to, found = limits(record.recipe), record.stability
+    spec = tier_of(record.network, record.tier)
+    judged = next(each.judged for each in contracts(spec) if each.judged is not None)
+    most, value = (
+        (held_to.matte_mad, found.mad)
+        if judged in MATTES
+        else (held_to.mask_flipped, found.flipped)
+    )
+    if most is None:
+        return found.psnr_db is None or found.psnr_db >= held_to.psnr_db
+    return value <= most
 
 
 def _kept(entry: Artifact) -> int:

@@ -1,7 +1,7 @@
 """``python -m runtime_tests.quantisation_steps NETWORK --tier t04``: what each step buys.
 
-Rounds a tier in PyTorch, one step of the method after the other, and prints the damage to what people
-see: on the calibration scenes, and on the standard scene, which no step has seen.
+Rounds a tier in PyTorch, one step of the method after the other, and prints the damage to what
+people see: on the calibration scenes, and on the standard scene, which no step has seen.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import torch
 from export.quantisation import Quantisation
 from export.recipe import RECIPES
 from pocketmatte.console import note, stdout, table
+from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation.calibration_set import CalibrationSet
 from pocketmatte.quantisation.damage import Damage, damage
 from pocketmatte.quantisation.sensitivity import search
@@ -65,12 +66,13 @@ def steps(
     simulation = Simulation(spec, network_of(spec, held), recipe, 1)
     scenes = list(CalibrationSet().scenes(spec))
     unseen = [list(standard_scene(spec, _FRAMES))]
-    references = [simulation.outputs(each) for each in (scenes, unseen)]
+    places: list[Sequence[Sequence[Moment]]] = [scenes, unseen]
+    references = [simulation.outputs(each) for each in places]
 
     def damages(tried: Mapping[str, Quantisation]) -> tuple[Damage, Damage]:
         found = [
             damage(reference, simulation.outputs(each, tried))
-            for reference, each in zip(references, (scenes, unseen), strict=True)
+            for reference, each in zip(references, places, strict=True)
         ]
         return found[0], found[1]
 

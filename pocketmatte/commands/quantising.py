@@ -44,7 +44,8 @@ def quantize_report(
 
     Sizes are of the files. Differences to PyTorch, drift and verdicts are what verify found last,
     times what bench found, of the files as they are now; run both first. "kept" counts the
-    convolutions that stay in floating point because the tier would lose too much without. With
+    convolutions that stay in floating point because the tier would lose too much without; "stable"
+    is whether both halves of the calibration set give nearly the same tier. With
     --clips the files matte or segment these and stand beside PyTorch. A recipe is offered where
     it is at least 1.1 times faster or 1.8 times smaller and verify did not fail it.
 
@@ -122,8 +123,8 @@ def reported(
 def _table(rows: "Sequence[Row]") -> Table:
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
     columns = (
-        "tier", "file", "MB", "smaller", "faster", "MAD", "flipped", "drift", "kept", *names,
-        "verdict", "offered",
+        "tier", "file", "MB", "smaller", "faster", "MAD", "flipped", "drift", "kept", "stable",
+        *names, "verdict", "offered",
     )  # fmt: skip
     cells = [
         (
@@ -136,6 +137,7 @@ def _table(rows: "Sequence[Row]") -> Table:
             _shown(row.flipped, "{:.1e}"),
             _shown(row.drift, "{:.2f}"),
             f"{row.kept}/{row.layers}" if row.layers else None,
+            None if row.stable is None else ("yes" if row.stable else "no"),
             *(_pair(row.metrics, name) for name in names),
             row.status,
             "yes" if row.offered else "no",

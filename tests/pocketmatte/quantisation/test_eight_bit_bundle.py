@@ -35,7 +35,7 @@ class _Small(CalibrationSet):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("eight") / "bundle"
-    words = ["build", "--network", "scribble", "--tier", "t01", "--format", "onnx"]
+    words = ["build", "--network", "scribble", "--tier", "t01", "--format", "onnx,coreml"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CalibrationSet", lambda **given: _Small(frames=1, **given))
         assert run([*words, "--recipe", "fp32,w8,w8a8", "--out", str(out)]) == 0
@@ -51,12 +51,17 @@ def bundle(built: Path, tmp_path: Path) -> Path:
 def test_files_say_how_they_were_made(built: Path) -> None:
     entries = {entry.path: entry for entry in read_manifest(built).artifacts}
     names = {Path(path).name for path in entries}
-    assert names == {"correct-fp32.onnx", "correct-w8.onnx", "correct-w8a8.onnx"}
+    recipes = ("fp32", "w8", "w8a8")
+    assert names == {
+        f"correct-{recipe}.{end}" for recipe in recipes for end in ("onnx", "mlpackage")
+    }
     notes = entries[ONNX].notes
     record = json.loads((built / str(notes["quantisation"])).read_text())
     assert notes["calibration"] == record["calibration"]["sha256"]
     assert notes["kept"] == record["programs"]["correct"]["kept"]
     assert notes["mixed"] == bool(notes["kept"])
+    assert entries["scribble/t01/correct-w8a8.mlpackage"].notes["kept"] == notes["kept"]
+    assert entries["scribble/t01/correct-w8.mlpackage"].notes["minimum_runtime"] == "iOS 17"
     assert entries[ONNX].inputs[0].dtype == "float32"
 
 
@@ -68,11 +73,12 @@ def test_they_are_proven_timed_and_offered(cli: CLI, bundle: Path) -> None:
     told = cli("quantize-report", bundle, "--picture", picture, "--json")
     assert told.code == 0
     rows = {(row["format"], row["recipe"]): row for row in json.loads(told.out)["rows"]}
-    assert set(rows) == {("onnx", "w8"), ("onnx", "w8a8")}
-    for row in rows.values():
-        assert row["status"] == "proven"
-        assert row["smaller"] > 2
-        assert row["faster"] > 0
+    assert set(rows) == {(form, name) for form in ("onnx", "coreml") for name in ("w8", "w8a8")}
+    for (form, _), row in rows.items():
+        assert row["status"] == ("proven" if form == "onnx" else "evaluated")
+        assert row["smaller"] > 1.9
+        assert form == "coreml" or row["faster"] > 0
+        assert row["stable"] is not None
         assert 0 < row["flipped"] < 1e-2
         assert row["offered"]
         assert row["layers"] > 20
