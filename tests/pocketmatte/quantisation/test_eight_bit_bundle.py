@@ -90,7 +90,9 @@ def test_a_report_before_anything_was_measured_says_what_to_run(cli: CLI, bundle
     assert done.code == 0
     assert "run pocketmatte verify" in done.err
     assert "run pocketmatte bench" in done.err
-    assert "yes" not in done.out
+    lines = [line.rstrip() for line in done.out.splitlines() if "scribble t01" in line]
+    assert len(lines) == 4
+    assert all(line.endswith(" no") for line in lines)  # offered
 
 
 def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
