@@ -35,6 +35,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
         "rvm": "fc91318c521e46675a3f1f68588bc1d32d7ed586af4dd4196060e7d117b20370",
         "foreground": "8be83386cffe9a66d6f8449e4970b7579692d4bb213a85193b4cdf3b402a8c4b",
         "scribble": "a7c307a16e3827baf9f5e020f254c65848c6d85032a152542c12191a4d2773ae",
+        "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",
         "fusion": "937531ca904c24c59b94f7027952a3cce666843cb69c34517a93e31dad1486e7",
         "trimap": "9b315a9cc6691c35a78c3e0cbd764b42d6792b644ba369d052783ed6e400f377",
         "stfam": "b5cc6cb9b7bae5d466905a5ee2d9590dd6086e7224db3193b11418b44c3b633e",
