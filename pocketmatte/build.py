@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from export.artifact import inside
 from export.atomic import remove_partials
 from export.manifest import FILE_NAME, Artifact, Manifest, read_manifest, write_manifest
 from pocketmatte.build_job import Event, Job, run_job
@@ -129,7 +130,10 @@ def _manifest(out: Path) -> Manifest:
 
 
 def _up_to_date(out: Path, entry: Artifact | None, key: str) -> bool:
-    return entry is not None and entry.build_key == key and fault(out, entry) is None
+    if entry is None or entry.build_key != key or fault(out, entry) is not None:
+        return False
+    record = entry.notes.get("quantisation")  # of eight bits: what it was made with
+    return not isinstance(record, str) or inside(out, record).is_file()
 
 
 @contextlib.contextmanager

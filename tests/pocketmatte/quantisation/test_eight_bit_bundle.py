@@ -128,11 +128,21 @@ def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
     assert not rows["onnx", "w8a8"]["offered"]
 
 
-def test_a_record_that_is_gone_is_told(cli: CLI, bundle: Path) -> None:
-    (bundle / "scribble/t01/quantisation-w8.json").unlink()
+def test_a_record_that_is_gone_is_told_and_made_again(
+    cli: CLI, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = bundle / "scribble/t01/quantisation-w8.json"
+    record.unlink()
     done = cli("quantize-report", bundle)
     assert done.code == 1
     assert "quantisation-w8.json cannot be read" in done.err
+    monkeypatch.setattr(module, "CalibrationSet", lambda **given: _Small(frames=1, **given))
+    words = ("--network", "scribble", "--tier", "t01", "--format", "onnx", "--recipe", "w8,w8a8")
+    done = cli("build", *words, "--out", bundle, "--json")
+    assert done.code == 0
+    outcomes = {each["path"]: each["outcome"] for each in json.loads(done.out)["artifacts"]}
+    assert outcomes == {ONNX.replace("w8a8", "w8"): "built", ONNX: "kept"}
+    assert record.is_file()
 
 
 @pytest.mark.parametrize(
