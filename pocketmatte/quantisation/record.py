@@ -142,9 +142,9 @@ def record_of(
             write_text(path, json.dumps(record.model_dump(mode="json"), sort_keys=True) + "\n")
     if record.excess > 1:
         msg = (
-            f"{spec.network} {spec.name} cannot be held in {recipe}: with half of its blocks in "
-            f"floating point it still loses {record.excess:.1f} times what is allowed (MAD "
-            f"{record.damage.mad:.1e}, {record.damage.flipped:.1e} change sides); take fp16"
+            f"{spec.network} {spec.name} cannot be held in {recipe}: with three quarters of its "
+            f"blocks in floating point it still loses {record.excess:.1f} times what is allowed "
+            f"(MAD {record.damage.mad:.1e}, {record.damage.flipped:.1e} change sides); take fp16"
         )
         raise ExportError(msg)
     return record

@@ -14,7 +14,7 @@ from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation.damage import Damage, damage, excess
 from pocketmatte.quantisation.simulation import Simulation
 
-_MOST_KEPT = 0.5  # of the blocks: with more there is hardly anything left to gain
+_MOST_KEPT = 0.75  # of the blocks: with more there is hardly anything left to gain
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +69,8 @@ def search(
     """Keep as few blocks in floating point as the limits allow.
 
     Every block is rounded alone and ranked by the damage; then the worst are kept, one after the
-    other, until the rest together will do. At most half of them is kept: beyond, what was found is
-    returned with an excess above 1.
+    other, until the rest together will do. At most three quarters of them are kept: beyond, what
+    was found is returned with an excess above 1.
 
     Args:
         simulation: The tier.

@@ -18,6 +18,7 @@ from export.quantise import (
     rounded,
     rounded_tensors,
     rounded_weight,
+    useful_span,
 )
 from export.quiet import quiet
 from export.recipe import recipe as recipe_of
@@ -157,8 +158,9 @@ class _Spans(_Watching):
     def look(self, node: fx.Node, result: Tensor) -> None:
         if node.name in self._wanted:
             low, high = self._spans.get(node.name, (0.0, 0.0))
-            span = min(low, float(result.min())), max(high, float(result.max()))
-            self._spans[node.name] = span
+            least, most = useful_span(node)
+            span = max(least, float(result.min())), min(most, float(result.max()))
+            self._spans[node.name] = min(low, span[0]), max(high, span[1])
 
 
 class _Shifts(_Watching):

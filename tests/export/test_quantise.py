@@ -1,6 +1,7 @@
 """Programs in eight bits: what PyTorch computes with one, and that every format computes it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from export.quantise import (
     rounded_tensors,
     rounded_weight,
     step_and_zero,
+    useful_span,
     weight_levels,
 )
 from export.recipe import recipe
@@ -140,6 +142,25 @@ def test_numbers_of_another_program_are_refused() -> None:
     _, program, _ = two()
     with pytest.raises(ExportError, match="2 shifts are known of first, which has 3 channels"):
         quantise(program, Quantisation(spans=spans, shifts={"conv2d": (0.0, 0.0)}))
+
+
+class Gates(nn.Module):
+    """A convolution whose result several things take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = (nn.Conv2d(1, 1, 1) for _ in "abc")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Run."""
+        a, b = self.a(x), self.b(x)
+        return a.sigmoid() + a.tanh(), b.clamp(0.0, 1.0), self.c(x) + 1
+
+
+def test_spans_end_where_nothing_changes_any_more() -> None:
+    exported = torch.export.export(Gates(), (torch.zeros(1, 1, 2, 2),)).module()
+    spans = [useful_span(layer.node) for layer in layers(fx.GraphModule(exported, exported.graph))]
+    assert spans == [(-8.0, 8.0), (0.0, 1.0), (-math.inf, math.inf)]
 
 
 def test_blocks_hold_every_layer_once(captured: Mapping[str, Captured]) -> None:

@@ -108,8 +108,8 @@ def test_the_worst_blocks_are_kept_and_no_more_than_needed() -> None:
     assert over <= 1
 
 
-def test_a_search_that_would_keep_more_than_half_says_so() -> None:
+def test_a_search_that_would_keep_more_than_three_quarters_says_so() -> None:
     found, over, _, kept = found_with([2e-3, 2e-3, 2e-3, 2e-3])
-    assert over == pytest.approx(4e-3 / 8e-4, rel=1e-3)
-    assert len(kept) == 4  # two blocks of two layers
-    assert found.mad == pytest.approx(4e-3, rel=1e-3)
+    assert over == pytest.approx(2e-3 / 8e-4, rel=1e-3)
+    assert len(kept) == 6  # three blocks of two layers
+    assert found.mad == pytest.approx(2e-3, rel=1e-3)
