@@ -12,7 +12,7 @@ from export.manifest import Artifact, Manifest
 from export.recipe import RECIPES
 from pocketmatte.evaluate import evaluate
 from pocketmatte.groups import runnable, same_tier
-from pocketmatte.protocols.opening import bundle_tier, torch_tier
+from pocketmatte.protocols.opening import bundle_tier
 from pocketmatte.protocols.protocol import Measure
 from pocketmatte.quantisation.record import QuantisationRecord, read_record
 from pocketmatte.results import FOLDER
@@ -20,6 +20,7 @@ from pocketmatte.tolerances import MATTES, limits
 from tiers.contract_table import contracts
 from tiers.errors import BundleError
 from tiers.ladder import tier as tier_of
+from tiers.spec import TierSpec
 
 FASTER, SMALLER = 1.1, 1.8  # than single precision: eight bits are offered from either on
 REFERENCE = "fp32"
@@ -57,8 +58,8 @@ class Row:
         kept, layers: Convolutions kept, and all there are.
         stable: Whether what either half of the calibration set gives differs by no more than
             files may differ from PyTorch; ``None`` in floating point.
-        metrics: Of the network's protocol on the given folders, by name: what PyTorch reaches and
-            what these files reach.
+        metrics: Of the network's protocol on the given folders, by name: what the format's files in
+            single precision reach and what these reach.
         offered: Whether it pays and holds: ``FASTER`` or ``SMALLER``, and not failed.
     """
 
@@ -108,27 +109,21 @@ def report(
         first = same[0]
         measures = folders.get(first.network, ())
         spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
-        expected: Mapping[str, float] = {}
-        for (form, recipe), files in _together(same).items():
+        together = _together(same)
+        expected: dict[str, dict[str, float]] = {}  # by format
+        for (form, recipe), files in together.items():
             if recipe == REFERENCE:
                 continue
             on_row(f"{first.network} {first.tier} {form} {recipe}")
-            reference = _together(same).get((form, REFERENCE), [])
+            reference = together.get((form, REFERENCE), [])
             metrics: dict[str, tuple[float, float]] = {}
-            if measures and not any(runnable(entry) for entry in files):
-                if not expected:
-                    weights = _weight_file(root, manifest, first)
-                    expected = _measured(
-                        spec.network, spec.name, measures,
-                        functools.partial(torch_tier, weights=weights, threads=threads),
-                    )  # fmt: skip
-                found = _measured(
-                    spec.network, spec.name, measures,
-                    functools.partial(
-                        bundle_tier, bundle=root, form=form, recipe=recipe, threads=threads
-                    ),
-                )  # fmt: skip
-                metrics = {name: (expected[name], found[name]) for name in METRICS[spec.network]}
+            if measures and reference and not any(runnable(entry) for entry in files):
+                measured = functools.partial(_measured, root, spec, measures, form, threads)
+                if form not in expected:
+                    expected[form] = measured(REFERENCE)
+                found = measured(recipe)
+                names = METRICS[spec.network]
+                metrics = {name: (expected[form][name], found[name]) for name in names}
             rows.append(_row(root, files, reference, verdicts, times, metrics))
     return rows
 
@@ -202,14 +197,10 @@ def _together(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], list[Artif
 
 
 def _measured(
-    network: str, name: str, measures: Sequence[Measure], opened: Callable[..., Any]
+    root: Path, spec: TierSpec, measures: Sequence[Measure], form: str, threads: int, recipe: str
 ) -> dict[str, float]:
-    return evaluate(network, name, measures, opened).mean
-
-
-def _weight_file(root: Path, manifest: Manifest, artifact: Artifact) -> Path | None:
-    entry = next(each for each in manifest.weights if each.digest == artifact.weights_digest)
-    return None if entry.path is None else root / entry.path
+    opened = functools.partial(bundle_tier, bundle=root, form=form, recipe=recipe, threads=threads)
+    return evaluate(spec.network, spec.name, measures, opened).mean
 
 
 def _verdicts(root: Path) -> dict[str, Mapping[str, Any]]:

@@ -45,8 +45,8 @@ def quantize_report(
     Sizes are of the files. Differences to PyTorch, drift and verdicts are what verify found last,
     times what bench found, of the files as they are now; run both first. "kept" counts the
     convolutions that stay in floating point because the tier would lose too much without; "stable"
-    is whether both halves of the calibration set give nearly the same tier. With
-    --clips the files matte or segment these and stand beside PyTorch. A recipe is offered where
+    is whether both halves of the calibration set give nearly the same tier. With --clips the files
+    matte or segment these, beside the format's own in single precision. A recipe is offered where
     it is at least 1.1 times faster or 1.8 times smaller and verify did not fail it.
 
     Exits with 1 if a file of eight bits has failed.

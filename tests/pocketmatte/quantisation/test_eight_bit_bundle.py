@@ -11,6 +11,8 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from PIL import Image
+from skimage import data
 
 from export.artifact import sha256_of, size_bytes_of
 from export.manifest import read_manifest, write_manifest
@@ -93,6 +95,29 @@ def test_a_report_before_anything_was_measured_says_what_to_run(cli: CLI, bundle
     lines = [line.rstrip() for line in done.out.splitlines() if "scribble t01" in line]
     assert len(lines) == 4
     assert all(line.endswith(" no") for line in lines)  # offered
+
+
+def test_clips_stand_beside_those_of_single_precision(
+    cli: CLI, bundle: Path, tmp_path: Path
+) -> None:
+    for name in ("image", "mask"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    picture = data.astronaut()[:256, 100:356]  # type: ignore[no-untyped-call]
+    mask = np.zeros((256, 256), dtype=np.uint8)
+    mask[40:200, 60:190] = 255
+    Image.fromarray(picture).save(tmp_path / "data/image/one.png")
+    Image.fromarray(mask).save(tmp_path / "data/mask/one.png")
+    words = ("--network", "scribble", "--clips", tmp_path / "data", "--json")
+    done = cli("quantize-report", bundle, *words)
+    assert done.code == 0, done.err
+    metrics = {
+        (row["format"], row["recipe"]): row["metrics"] for row in json.loads(done.out)["rows"]
+    }
+    assert metrics["coreml", "w8"] == {}  # nothing runs it here
+    before, after = metrics["onnx", "w8a8"]["iou_3"]
+    assert before == metrics["onnx", "w8"]["iou_3"][0]
+    assert 0 < before <= 1
+    assert after == pytest.approx(before, abs=0.1)
 
 
 def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
