@@ -81,14 +81,14 @@ LIMITS: Mapping[str, Limits] = MappingProxyType(
             psnr_db=50.0, others_psnr_db=40.0, max_abs=None, drift_ratio=2.0, drift_floor=2e-4
         ),
         "w8": Limits(
-            psnr_db=40.0, others_psnr_db=25.0, max_abs=None, drift_ratio=2.0, drift_floor=2e-3
+            psnr_db=40.0, others_psnr_db=25.0, max_abs=None, drift_ratio=2.0, drift_floor=8e-4
         ),
         "w8a8": Limits(
             psnr_db=30.0,
             others_psnr_db=15.0,
             max_abs=None,
             drift_ratio=2.0,
-            drift_floor=4e-3,
+            drift_floor=3e-3,
             matte_mad=2e-3,
             mask_flipped=1e-2,
         ),

@@ -52,15 +52,15 @@ def quantize_report(
     Exits with 1 if a file of eight bits has failed.
 
     Examples:
+        pocketmatte quantize-report build/eight --picture build/eight/report.svg
+
+        pocketmatte quantize-report build/eight --network rvm --clips clips/dancer --frames 40
+
         pocketmatte build --network rvm --tier t04 --recipe fp32,fp16,w8,w8a8 --out build/eight
 
         pocketmatte verify build/eight
 
         pocketmatte bench build/eight
-
-        pocketmatte quantize-report build/eight --picture build/eight/report.svg
-
-        pocketmatte quantize-report build/eight --network rvm --clips clips/dancer --frames 40
     """
     require_at_least("--threads", threads)
     if frames is not None:

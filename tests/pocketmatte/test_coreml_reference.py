@@ -62,7 +62,7 @@ def test_states_inside_a_package_are_those_outside_but_for_rounding(
         assert expected.keys() == given.keys()
         for name, value in expected.items():
             # the converter writes other operations for iOS 18; half precision's spacing is 5e-4
-            assert np.sqrt(np.mean((given[name] - value) ** 2)) < 1e-3, name
+            assert np.sqrt(np.mean((given[name] - value) ** 2)) < 2e-3, name
     assert np.ptp(expected["alpha"]) > 0.05
 
 
