@@ -37,7 +37,7 @@ def release(recipe: Recipe) -> str:
 
 
 def _version(recipe: Recipe) -> int:
-    return _IOS16 if recipe.eight_bit == "nothing" else _IOS17
+    return _IOS16 if recipe.floating else _IOS17
 
 
 def write_mlpackage(spec: Any, weights: Path, folder: Path) -> None:

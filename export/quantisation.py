@@ -23,11 +23,3 @@ class Quantisation:
     spans: Mapping[str, Span]
     shifts: Mapping[str, tuple[float, ...]]
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as JSON can hold it."""
-        return {
-            "spans": {name: list(span) for name, span in self.spans.items()},
-            "shifts": {name: list(shift) for name, shift in self.shifts.items()},
-            "kept": dict(self.kept),
-        }

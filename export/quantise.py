@@ -21,7 +21,7 @@ from export.quiet import quiet
 from tiers.errors import ExportError
 from tiers.example_inputs import example_inputs
 
-LEVELS = 255  # steps of an eight-bit integer
+_LEVELS = 255  # steps of an eight-bit integer
 _LOW, _HIGH = -128, 127  # of an activation
 _WEIGHT_HIGH = 127  # -128 is left out, so that the levels are symmetric
 _LEAST_STEP = 1e-8  # of a tensor that is zero everywhere
@@ -129,7 +129,7 @@ def step_and_zero(span: Span) -> tuple[float, int]:
     A span is widened to hold 0, which padding is made of.
     """
     low, high = min(span[0], 0.0), max(span[1], 0.0)
-    step = max((high - low) / LEVELS, _LEAST_STEP)
+    step = max((high - low) / _LEVELS, _LEAST_STEP)
     return step, max(_LOW, min(_HIGH, round(_LOW - low / step)))
 
 
@@ -225,7 +225,7 @@ def _round_tensors(program: fx.GraphModule, quantisation: Quantisation) -> None:
 
 def _round_weight(program: fx.GraphModule, layer: Layer) -> None:
     node = layer.node
-    whole, steps = weight_levels(_constant(program, _node(node.args[1])))
+    whole, steps = weight_levels(constant_of(program, layer))
     zeros = torch.zeros(len(steps), dtype=torch.int64)
     with program.graph.inserting_before(node):
         held = [

@@ -25,6 +25,11 @@ class Recipe:
     meaning: str
     eight_bit: Literal["nothing", "weights", "weights and activations"] = "nothing"
 
+    @property
+    def floating(self) -> bool:
+        """Whether nothing is in eight bits."""
+        return self.eight_bit == "nothing"
+
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
@@ -48,7 +53,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     }
 )
 
-FLOATING = tuple(row.name for row in RECIPES.values() if row.eight_bit == "nothing")
+FLOATING = tuple(row.name for row in RECIPES.values() if row.floating)
 
 
 def recipe(name: str) -> Recipe:

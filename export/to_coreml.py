@@ -94,7 +94,7 @@ def _write(
         import coremltools as ct
 
         half = captured.recipe.dtype == "float16"
-        computes_in_half = half or captured.recipe.eight_bit != "nothing"
+        computes_in_half = half or not captured.recipe.floating
         contract = captured.contract
         model = ct.convert(
             _graph(captured, pictures),

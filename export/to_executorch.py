@@ -59,7 +59,7 @@ def lower(captured: Captured, metadata: Mapping[str, str] | None = None) -> Lowe
 
 def _prepared(captured: Captured) -> "torch.export.ExportedProgram":
     """Return a copy, which lowering takes constants out of, in a form that suits XNNPACK."""
-    if captured.recipe.eight_bit != "nothing":
+    if not captured.recipe.floating:
         return with_level_moves(captured)
     exported = copy.deepcopy(captured.exported)
     return in_parts(exported) if captured.recipe.dtype == "float16" else exported

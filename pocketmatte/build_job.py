@@ -72,10 +72,9 @@ def run_job(job: Job) -> list[Result]:
     paths = {form: artifact_path(job.spec, job.program, job.recipe, form) for form in job.formats}
     try:
         network = network_of(job.spec, bundle_weights(job.out, job.weights, job.spec))
-        captured = capture(network, job.spec, job.program, recipe_of(job.recipe))
-        made_with: dict[str, object] = {}
-        if recipe_of(job.recipe).eight_bit != "nothing":
-            captured, made_with = _rounded(job.out, captured, network, job.weights, job.threads)
+        captured, made_with = _captured(
+            job.out, network, job.spec, job.program, job.recipe, job.weights, job.threads
+        )
     except PocketMatteError as error:
         return [(_failed(path, error), None) for path in paths.values()]
     results: list[Result] = []
@@ -103,13 +102,12 @@ def export_file(path: Path, request: Request) -> dict[str, object]:
     ((spec, recipe, contract),) = request.captures()
     weights = default(spec) if request.weights is None else load(request.weights, spec.network)
     network = network_of(spec, weights)
-    captured = capture(network, spec, contract.name, recipe_of(recipe))
-    made_with: dict[str, object] = {}
-    if recipe_of(recipe).eight_bit != "nothing":
-        with tempfile.TemporaryDirectory() as folder:
-            captured, made_with = _rounded(
-                Path(folder), captured, network, described(weights), torch.get_num_threads()
-            )
+    with tempfile.TemporaryDirectory() as folder:  # for what belongs to no bundle
+        captured, made_with = _captured(
+            Path(folder), network, spec, contract.name, recipe, described(weights),
+            torch.get_num_threads(),
+        )  # fmt: skip
+    made_with.pop("quantisation", None)
     metadata = file_metadata(spec, contract.name, recipe, form, described(weights))
     notes = target(form).export(captured, path, metadata)
     return {
@@ -122,22 +120,30 @@ def export_file(path: Path, request: Request) -> dict[str, object]:
     }
 
 
-def _rounded(
-    root: Path, captured: Captured, network: nn.Module, weights: Weights, threads: int
+def _captured(
+    root: Path,
+    network: nn.Module,
+    spec: TierSpec,
+    program: str,
+    recipe: str,
+    weights: Weights,
+    threads: int,
 ) -> tuple[Captured, dict[str, object]]:
-    """Return a program in eight bits, and what the manifest says about how it was made.
+    """Return a program in its recipe, and what the manifest says about how it was rounded.
 
     Raises:
-        ExportError: If the tier cannot be held in eight bits.
+        ExportError: If it cannot be captured, or the tier cannot be held in eight bits.
         BundleError: If the disk refuses.
     """
+    captured = capture(network, spec, program, recipe_of(recipe))
+    if captured.recipe.floating:
+        return captured, {}
     from pocketmatte.quantisation.record import record_of, record_path
 
-    spec, recipe = captured.spec, captured.recipe.name
     key = quantisation_key(spec, recipe, weights)
     record = record_of(root, spec, recipe, network, key, threads)
-    quantisation = record.quantisation(captured.contract.name)
-    notes = {
+    quantisation = record.programs[program]
+    notes: dict[str, object] = {
         "quantisation": record_path(spec, recipe),
         "calibration": record.calibration["sha256"],
         "mixed": record.mixed,

@@ -33,7 +33,7 @@ def build_key(spec: TierSpec, program: str, recipe: str, form: str, weights: Wei
         "tools": tool_versions(form),
         "source": _source_digest(spec.network),
     }
-    if recipe_of(recipe).eight_bit != "nothing":
+    if not recipe_of(recipe).floating:
         parts["quantisation"] = quantisation_key(spec, recipe, weights)
     return _hashed(parts)
 
@@ -96,7 +96,8 @@ def _source_digest(network: str) -> str:
 def _calibration_digest() -> str:
     """Return the hash of the code that calibrates tiers and plays networks over scenes."""
     folder = Path(__file__).parent
-    parts = [folder / "scene.py", folder / "pseudo_video.py", folder / "tally.py"]
+    single = ("scene", "pseudo_video", "segmentation_metrics", "signal_errors")
+    parts = [folder / f"{name}.py" for name in single]
     for name in ("quantisation", "matting", "training"):
         parts += (folder / name).glob("*.py")
     total = hashlib.sha256()

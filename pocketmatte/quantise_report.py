@@ -14,10 +14,9 @@ from pocketmatte.evaluate import evaluate
 from pocketmatte.groups import runnable, same_tier
 from pocketmatte.protocols.opening import bundle_tier
 from pocketmatte.protocols.protocol import Measure
-from pocketmatte.quantisation.record import QuantisationRecord, read_record
+from pocketmatte.quantisation.damage import excess
+from pocketmatte.quantisation.record import read_record
 from pocketmatte.results import FOLDER
-from pocketmatte.tolerances import MATTES, limits
-from tiers.contract_table import contracts
 from tiers.errors import BundleError
 from tiers.ladder import tier as tier_of
 from tiers.spec import TierSpec
@@ -149,9 +148,9 @@ def _row(
     states = {each["status"] for each in judged}
     parity = next((e["parity"] for e in judged if e["parity"] and e["parity"]["judged"]), None)
     kept, layers, stable = 0, 0, None
-    if RECIPES[first.recipe].eight_bit != "nothing":
+    if not RECIPES[first.recipe].floating:
         record = read_record(root, spec, first.recipe)
-        stable = _stable(record)
+        stable = excess(record.stability, spec, first.recipe, spare=False) <= 1
         for program in record.programs.values():
             layers += len(program.shifts)
         kept = sum(_kept(entry) for entry in files)
@@ -165,20 +164,6 @@ def _row(
         mixed=bool(kept), kept=kept, layers=layers, stable=stable, metrics=metrics,
         offered=pays and bool(states) and "failed" not in states,
     )  # fmt: skip
-
-
-def _stable(record: QuantisationRecord) -> bool:
-    held_to, found = limits(record.recipe), record.stability
-    spec = tier_of(record.network, record.tier)
-    judged = next(each.judged for each in contracts(spec) if each.judged is not None)
-    most, value = (
-        (held_to.matte_mad, found.mad)
-        if judged in MATTES
-        else (held_to.mask_flipped, found.flipped)
-    )
-    if most is None:
-        return found.psnr_db is None or found.psnr_db >= held_to.psnr_db
-    return value <= most
 
 
 def _kept(entry: Artifact) -> int:

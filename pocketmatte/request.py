@@ -92,7 +92,7 @@ class Request:
         held = recipe_of(recipe)
         half = held.dtype == "float16"
         left_out = set()
-        if held.eight_bit != "nothing":
+        if not held.floating:
             left_out |= {_IMAGES, _CORE_AI}
         if held.eight_bit == "weights":
             left_out.add(_EXECUTORCH)

@@ -39,6 +39,11 @@ def iou(pred: Mask, true: Mask, threshold: float = _THRESHOLD) -> float:
     return intersection / union if union else 1.0
 
 
+def flipped_share(pred: Mask, true: Mask) -> float:
+    """Return the share of soft values that lie on different sides of one half, 0 to 1."""
+    return float(((pred >= _THRESHOLD) != (true >= _THRESHOLD)).mean())
+
+
 def mean_iou(pairs: Iterable[tuple[Mask, Mask]], threshold: float = _THRESHOLD) -> float:
     """Return the mean of the pictures' IoUs: every picture counts the same.
 

@@ -2,22 +2,20 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from pocketmatte.lockstep import Call
 from pocketmatte.matting.board import Tensors
 from pocketmatte.runtimes.protocol import FloatArray, Session, Watched
+from pocketmatte.segmentation_metrics import flipped_share
+from pocketmatte.signal_errors import drift_ratio, psnr_db_of
 from pocketmatte.tolerances import (
     ALPHA_RANGE,
-    DRIFT_FRAMES,
-    DRIFT_WINDOW,
     ENGINE_LARGEST,
     FEATURE_RANGE,
-    HALF,
     HALF_LARGEST,
-    MATTES,
     Limits,
 )
 from tiers.contract import ProgramContract, TensorSpec
@@ -161,7 +159,7 @@ class Tally:
                 failures=(self.stopped, *self._overflown()),
             )
         psnr_db = {
-            tensor.name: _psnr_db(
+            tensor.name: psnr_db_of(
                 self._squares[tensor.name] / (math.prod(tensor.shape) * self._calls)
             )
             for tensor in self._tensors
@@ -249,45 +247,17 @@ class Tally:
                 yield f"PSNR of {name} is {psnr:.1f} dB; the limit is {least:.1f} dB"
 
     def _strayed(self, held_to: Limits) -> Iterator[str]:
-        matte = self._judged in MATTES
-        most = held_to.matte_mad if matte else held_to.mask_flipped
-        if self._judged is None or most is None:
+        if self._judged is None:
             return
-        mean = (self._absolute if matte else self._flips) / self._calls
-        if mean > most:
-            what = "MAD of" if matte else "share that changes sides in"
-            yield f"{what} {self._judged} is {mean:.1e}; the limit is {most:.1e}"
+        mad, flipped = self._absolute / self._calls, self._flips / self._calls
+        held = held_to.strayed(self._judged, mad, flipped)
+        if held is not None and held[1] > held[2]:
+            yield f"{held[0]} {self._judged} is {held[1]:.1e}; the limit is {held[2]:.1e}"
 
     def _drifted(self, drift: float | None, held_to: Limits) -> Iterator[str]:
         if drift is not None and drift > held_to.drift_ratio:
             limit = f"the limit is {held_to.drift_ratio:.1f}"
             yield f"{self._judged} drifts by a factor of {drift:.1f}; {limit}"
-
-
-def drift_ratio(errors: Sequence[float], floor: float) -> float | None:
-    """Return how much larger the error is at the end of a recurrent sequence than at its start.
-
-    ``mean(last n) / max(mean(first n), floor)`` of the RMS errors, frame by frame, with ``n``
-    = ``DRIFT_WINDOW``. The sequence should end on what it began with, so that the content, which
-    moves the error by a factor of ten, is the same at either end.
-
-    Args:
-        errors: RMS error of each frame.
-        floor: Error that counts as rounding noise; see ``tolerances.Limits``.
-
-    Returns:
-        The ratio, or ``None`` below ``DRIFT_FRAMES`` frames.
-    """
-    if len(errors) < DRIFT_FRAMES:
-        return None
-    start = math.fsum(errors[:DRIFT_WINDOW]) / DRIFT_WINDOW
-    end = math.fsum(errors[-DRIFT_WINDOW:]) / DRIFT_WINDOW
-    return end / max(start, floor)
-
-
-def flipped_share(given: FloatArray, reference: FloatArray) -> float:
-    """Return the share of values that lie on different sides of one half."""
-    return float(((given > HALF) != (reference > HALF)).mean())
 
 
 def not_finite(outputs: Mapping[str, FloatArray]) -> str | None:
@@ -305,7 +275,3 @@ def _bounded(tensor: TensorSpec) -> bool:
 
 def _largest(array: FloatArray) -> float:
     return float(np.abs(array).max())
-
-
-def _psnr_db(mse: float) -> float | None:
-    return -10 * math.log10(mse) if mse else None

@@ -6,6 +6,7 @@ people see: on the calibration scenes, and on the standard scene, which no step 
 
 import argparse
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,17 +16,16 @@ import torch
 from export.quantisation import Quantisation
 from export.recipe import RECIPES
 from pocketmatte.console import note, stdout, table
-from pocketmatte.matting.board import Moment
-from pocketmatte.quantisation.calibration_set import CalibrationSet
+from pocketmatte.quantisation.calibration_set import calibration_scenes
 from pocketmatte.quantisation.damage import Damage, damage
 from pocketmatte.quantisation.sensitivity import search
-from pocketmatte.quantisation.simulation import Simulation
+from pocketmatte.quantisation.simulation import Scenes, Simulation
 from pocketmatte.scene import standard_scene
 from tiers.errors import PocketMatteError
 from tiers.ladder import LADDERS, tier
 from tiers.weights import default, load, network_of
 
-_EIGHT_BIT = tuple(name for name, row in RECIPES.items() if row.eight_bit != "nothing")
+_EIGHT_BIT = tuple(name for name, row in RECIPES.items() if not row.floating)
 _FRAMES = 12  # of the standard scene
 
 
@@ -64,9 +64,9 @@ def steps(
     spec = tier(network, name)
     held = default(spec) if weights is None else load(weights, network)
     simulation = Simulation(spec, network_of(spec, held), recipe, 1)
-    scenes = list(CalibrationSet().scenes(spec))
+    scenes = list(calibration_scenes(spec).values())
     unseen = [list(standard_scene(spec, _FRAMES))]
-    places: list[Sequence[Sequence[Moment]]] = [scenes, unseen]
+    places: tuple[Scenes, Scenes] = (scenes, unseen)
     references = [simulation.outputs(each) for each in places]
 
     def damages(tried: Mapping[str, Quantisation]) -> tuple[Damage, Damage]:
@@ -82,7 +82,7 @@ def steps(
         ("rounded, spans as seen", *damages(plain)),
         ("and biases shifted", *damages(made)),
     ]
-    found = search(simulation, made, scenes, note)
+    found = search(simulation, made, scenes, on_trial=note)
     kept = sum(len(each.kept) for each in found.quantisations.values())
     layers = sum(len(each.shifts) for each in made.values())
     rows.append((f"and {kept} of {layers} layers kept", *damages(found.quantisations)))
@@ -90,7 +90,8 @@ def steps(
 
 
 def _figures(found: Damage) -> tuple[float, float, float]:
-    return 1e3 * found.mad, 1e3 * found.flipped, found.psnr_db
+    decibels = math.inf if found.psnr_db is None else found.psnr_db
+    return 1e3 * found.mad, 1e3 * found.flipped, decibels
 
 
 if __name__ == "__main__":

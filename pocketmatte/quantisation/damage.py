@@ -1,19 +1,19 @@
 """How much a rounded tier differs from itself in single precision, and whether that is too much."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from pocketmatte.runtimes.protocol import FloatArray
-from pocketmatte.tally import flipped_share
-from pocketmatte.tolerances import MATTES, limits
+from pocketmatte.segmentation_metrics import flipped_share
+from pocketmatte.signal_errors import psnr_db_of
+from pocketmatte.tolerances import limits
 from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
 # Files are judged on another scene than they are made with, where damage was up to 2.4 times as
-# large: so much of a limit is used up here.
+# large: so much of a limit is used up when they are made.
 _MARGIN = 0.4
 _MARGIN_DB = 4.0
 
@@ -25,12 +25,12 @@ class Damage:
     Attributes:
         mad: Mean absolute difference.
         flipped: Share of values that change sides of one half.
-        psnr_db: With peak 1; infinite where nothing differs.
+        psnr_db: With peak 1; ``None`` where nothing differs.
     """
 
     mad: float
     flipped: float
-    psnr_db: float
+    psnr_db: float | None
 
 
 def damage(
@@ -46,23 +46,26 @@ def damage(
     return Damage(
         mad=float(np.mean([np.abs(a - b).mean() for a, b in pairs])),
         flipped=float(np.mean([flipped_share(b, a) for a, b in pairs])),
-        psnr_db=-10 * math.log10(squares) if squares else math.inf,
+        psnr_db=psnr_db_of(squares),
     )
 
 
-def excess(found: Damage, spec: TierSpec, recipe: str) -> float:
+def excess(found: Damage, spec: TierSpec, recipe: str, *, spare: bool = True) -> float:
     """Return how many times what is allowed a damage is; up to 1 it will do.
 
     Args:
         found: The damage.
         spec: The tier.
         recipe: Whose limits hold; see ``tolerances``.
+        spare: Whether a part of them is left for other scenes.
     """
     held_to = limits(recipe)
+    share, spare_db = (_MARGIN, _MARGIN_DB) if spare else (1.0, 0.0)
     judged = next(each.judged for each in contracts(spec) if each.judged is not None)
-    matte = judged in MATTES
-    most = held_to.matte_mad if matte else held_to.mask_flipped
-    value = found.mad if matte else found.flipped
-    # as a ratio of RMS errors
-    ratio = 10 ** ((held_to.psnr_db + _MARGIN_DB - found.psnr_db) / 20)
-    return ratio if most is None else max(ratio, value / (_MARGIN * most))
+    times = [0.0]
+    if found.psnr_db is not None:  # as a ratio of RMS errors
+        times.append(10 ** ((held_to.psnr_db + spare_db - found.psnr_db) / 20))
+    if (held := held_to.strayed(judged, found.mad, found.flipped)) is not None:
+        _, value, most = held
+        times.append(value / (share * most))
+    return max(times)

@@ -1,72 +1,42 @@
 """What a tier was quantised with, as a file of its bundle that all its formats are made from."""
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from export.artifact import write_text
 from export.manifest import Sha256
 from export.quantisation import Quantisation
-from pocketmatte.quantisation.calibration_set import CalibrationSet
-from pocketmatte.quantisation.damage import damage
-from pocketmatte.quantisation.sensitivity import Found, search
+from pocketmatte.quantisation.calibration_set import calibration_scenes, manifest
+from pocketmatte.quantisation.damage import Damage, damage
+from pocketmatte.quantisation.sensitivity import Block, search
 from pocketmatte.quantisation.simulation import Simulation
 from tiers.errors import BundleError, ExportError
 from tiers.spec import TierSpec
 
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Damaged(_Model):
-    """See ``damage.Damage``; ``psnr_db`` is ``None`` where nothing differs."""
-
-    mad: _Finite
-    flipped: _Finite
-    psnr_db: _Finite | None
-
-
-class Ranked(_Model):
-    """See ``sensitivity.Block``."""
-
-    program: str
-    block: str
-    excess: _Finite
-    damage: Damaged
-
-
-class ProgramRecord(_Model):
-    """See ``export.quantisation.Quantisation``."""
-
-    spans: dict[str, tuple[_Finite, _Finite]]
-    shifts: dict[str, tuple[_Finite, ...]]
-    kept: dict[str, str]
-
-
-class QuantisationRecord(_Model):
+class QuantisationRecord(BaseModel):
     """All that a tier of one set of weights was quantised with.
 
     Attributes:
         key: Hash of what it follows from.
-        calibration: Manifest of the calibration set.
-        stability: Damage between what either half of the calibration set alone gives.
+        calibration: Manifest of the calibration scenes.
+        stability: Damage between what either half of the calibration scenes alone gives.
         all_rounded: Damage where every block is rounded.
         damage: Damage as it is.
-        excess: Times what is allowed on the calibration set; above 1 the tier is not offered.
+        excess: Times what is allowed on the calibration scenes; above 1 the tier is not offered.
         ranking: Blocks by what rounding each alone does; empty where all could be rounded.
-        programs: By name.
+        programs: What each program is made with, by name.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     schema_version: Literal[1]
     key: Sha256
@@ -74,17 +44,12 @@ class QuantisationRecord(_Model):
     tier: str
     recipe: str
     calibration: dict[str, pydantic.JsonValue]
-    stability: Damaged
-    all_rounded: Damaged
-    damage: Damaged
-    excess: _Finite
-    ranking: list[Ranked]
-    programs: dict[str, ProgramRecord]
-
-    def quantisation(self, program: str) -> Quantisation:
-        """Return what one program is made with."""
-        held = self.programs[program]
-        return Quantisation(spans=held.spans, shifts=held.shifts, kept=held.kept)
+    stability: Damage
+    all_rounded: Damage
+    damage: Damage
+    excess: float
+    ranking: tuple[Block, ...]
+    programs: dict[str, Quantisation]
 
     @property
     def mixed(self) -> bool:
@@ -155,52 +120,28 @@ def made_record(
 ) -> QuantisationRecord:
     """Calibrate a tier and search what it has to keep."""
     simulation = Simulation(spec, network, recipe, threads)
-    whole = CalibrationSet()
-    scenes = list(whole.scenes(spec))
+    named = calibration_scenes(spec)
+    scenes = list(named.values())
     found = search(simulation, simulation.calibrated(scenes), scenes)
     halves = [
-        simulation.outputs(scenes, simulation.calibrated(CalibrationSet(half=half).scenes(spec)))
-        for half in ("first", "second")
+        simulation.outputs(scenes, simulation.calibrated(half))
+        for half in (scenes[::2], scenes[1::2])
     ]
-    return QuantisationRecord(
-        schema_version=1,
-        key=key,
-        network=spec.network,
-        tier=spec.name,
-        recipe=recipe,
-        calibration=json.loads(json.dumps(whole.manifest(spec))),
-        stability=_damaged(dataclasses.asdict(damage(*halves))),
-        all_rounded=_damaged(dataclasses.asdict(found.all_rounded)),
-        damage=_damaged(dataclasses.asdict(found.damage)),
-        excess=found.excess,
-        ranking=_ranking(found),
-        programs={
-            name: ProgramRecord(
-                spans=dict(each.spans), shifts=dict(each.shifts), kept=dict(each.kept)
-            )
-            for name, each in found.quantisations.items()
-        },
-    )
-
-
-def _ranking(found: Found) -> list[Ranked]:
-    return [
-        Ranked(
-            program=block.program,
-            block=block.name,
-            excess=block.excess,
-            damage=_damaged(dataclasses.asdict(block.damage)),
-        )
-        for block in found.ranking
-    ]
-
-
-def _damaged(values: dict[str, float]) -> Damaged:
-    psnr_db = values["psnr_db"]
-    return Damaged(
-        mad=values["mad"],
-        flipped=values["flipped"],
-        psnr_db=None if psnr_db == float("inf") else psnr_db,
+    return QuantisationRecord.model_validate(
+        {
+            "schema_version": 1,
+            "key": key,
+            "network": spec.network,
+            "tier": spec.name,
+            "recipe": recipe,
+            "calibration": manifest(spec, named),
+            "stability": damage(*halves),
+            "all_rounded": found.all_rounded,
+            "damage": found.damage,
+            "excess": found.excess,
+            "ranking": found.ranking,
+            "programs": dict(found.quantisations),
+        }
     )
 
 

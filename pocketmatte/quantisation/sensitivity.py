@@ -6,13 +6,15 @@ what it does to the matte over clips, never the error of a tensor.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from export.quantisation import Quantisation
 from export.quantise import groups
-from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation.damage import Damage, damage, excess
-from pocketmatte.quantisation.simulation import Simulation
+from pocketmatte.quantisation.simulation import Scenes, Simulation
+
+OnTrial: TypeAlias = Callable[[str], None]
 
 _MOST_KEPT = 0.75  # of the blocks: with more there is hardly anything left to gain
 
@@ -60,11 +62,27 @@ class Found:
         return any(each.kept for each in self.quantisations.values())
 
 
+class _Trial:
+    """Tries ways to round a tier on some scenes."""
+
+    def __init__(self, simulation: Simulation, scenes: Scenes, on_trial: OnTrial) -> None:
+        self._simulation, self._scenes, self._on_trial = simulation, scenes, on_trial
+        self._reference = simulation.outputs(scenes)
+
+    def __call__(
+        self, given: Mapping[str, Quantisation], name: str = "everything"
+    ) -> tuple[Damage, float]:
+        """Return the damage, and how many times what is allowed it is."""
+        found = damage(self._reference, self._simulation.outputs(self._scenes, given))
+        self._on_trial(name)
+        return found, excess(found, self._simulation.spec, self._simulation.recipe.name)
+
+
 def search(
     simulation: Simulation,
     quantisations: Mapping[str, Quantisation],
-    scenes: Sequence[Sequence[Moment]],
-    on_block: Callable[[str], None] = lambda _: None,
+    scenes: Scenes,
+    on_trial: OnTrial = lambda _: None,
 ) -> Found:
     """Keep as few blocks in floating point as the limits allow.
 
@@ -76,57 +94,42 @@ def search(
         simulation: The tier.
         quantisations: Of all its programs, nothing kept.
         scenes: What damage is measured on.
-        on_block: Called with the name of each block that was tried.
+        on_trial: Called with a line after each trial.
     """
-    spec, recipe = simulation.spec, simulation.recipe.name
-    reference = simulation.outputs(scenes)
-
-    def tried(given: Mapping[str, Quantisation]) -> tuple[Damage, float]:
-        found = damage(reference, simulation.outputs(scenes, given))
-        return found, excess(found, spec, recipe)
-
+    tried = _Trial(simulation, scenes, on_trial)
     everything, over = tried(quantisations)
-    if over <= 1:
-        return Found(
-            quantisations=dict(quantisations), all_rounded=everything, damage=everything,
-            excess=over, ranking=(),
-        )  # fmt: skip
-    every = {
-        (program, name): tuple(layer.weight for layer in held)
-        for program, each in simulation.programs.items()
-        for name, held in groups(each.graph)
-    }
-    ranking = []
-    for (program, name), weights in every.items():
-        others = {
-            weight: ""
-            for (owner, other), held in every.items()
-            if owner == program and other != name
-            for weight in held
-        }
-        alone = dataclasses.replace(quantisations[program], kept=others)
-        found, times = tried({program: alone})
-        ranking.append(
-            Block(program=program, name=name, weights=weights, damage=found, excess=times)
-        )
-        on_block(f"{program} {name}")
-    ranking.sort(key=lambda block: (-block.excess, block.program, block.name))
+    held, best, ranking = dict(quantisations), everything, list[Block]()
+    if over > 1:
+        ranking = _ranking(simulation, quantisations, tried)
     kept: dict[str, dict[str, str]] = {program: {} for program in quantisations}
-    held, best = dict(quantisations), everything
-    for count, block in enumerate(ranking, start=1):
-        if count > _MOST_KEPT * len(ranking):
-            break
+    for count, block in enumerate(ranking[: int(_MOST_KEPT * len(ranking))], start=1):
         why = f"{block.name} alone is {block.excess:.2g} times what the tier may lose"
         kept[block.program] |= dict.fromkeys(block.weights, why)
         held = {
             program: dataclasses.replace(each, kept=kept[program])
             for program, each in quantisations.items()
         }
-        best, over = tried(held)
-        on_block(f"without {count} of {len(ranking)}")
+        best, over = tried(held, f"without {count} of {len(ranking)}")
         if over <= 1:
             break
     return Found(
         quantisations=held, all_rounded=everything, damage=best, excess=over,
         ranking=tuple(ranking),
     )  # fmt: skip
+
+
+def _ranking(
+    simulation: Simulation, quantisations: Mapping[str, Quantisation], tried: _Trial
+) -> list[Block]:
+    """Round every block alone; the most sensitive comes first."""
+    found = []
+    for program, each in simulation.programs.items():
+        blocks = {name: tuple(layer.weight for layer in held) for name, held in groups(each.graph)}
+        for name, weights in blocks.items():
+            others = {weight: "" for other in blocks if other != name for weight in blocks[other]}
+            alone = dataclasses.replace(quantisations[program], kept=others)
+            damaged, times = tried({program: alone}, f"{program} {name}")
+            found.append(
+                Block(program=program, name=name, weights=weights, damage=damaged, excess=times)
+            )
+    return sorted(found, key=lambda block: (-block.excess, block.program, block.name))

@@ -1,8 +1,10 @@
 """A tier as eight bits compute it, in PyTorch: what every format's files are to compute."""
 
+import abc
 import copy
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ from tiers.contract import ProgramContract
 from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
-Scenes = Iterable[Sequence[Moment]]
+Scenes: TypeAlias = Sequence[Sequence[Moment]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,9 +86,8 @@ class Simulation:
         Correction", ICCV 2019, measured instead of derived.
 
         Args:
-            scenes: Gone through twice.
+            scenes: What the tier is played over, twice.
         """
-        scenes = list(scenes)
         spans: dict[str, dict[str, Span]] = {name: {} for name in self.programs}
         if self.rounds_activations:
             watched = {
@@ -137,7 +138,7 @@ class Simulation:
             yield np.concatenate([array.reshape(-1) for array in outputs.values()])
 
 
-class _Watching(fx.Interpreter):
+class _Watching(fx.Interpreter, abc.ABC):
     """Runs a graph and looks at what it computes."""
 
     def run_node(self, n: fx.Node) -> object:
@@ -146,8 +147,9 @@ class _Watching(fx.Interpreter):
             self.look(n, result)
         return result
 
+    @abc.abstractmethod
     def look(self, node: fx.Node, result: Tensor) -> None:
-        raise NotImplementedError
+        """Take note of what a node gave."""
 
 
 class _Spans(_Watching):

@@ -13,7 +13,8 @@ from pocketmatte.parity import Candidate, compare, compare_all, frame_by_frame
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
-from pocketmatte.tally import Parity, drift_ratio
+from pocketmatte.signal_errors import drift_ratio
+from pocketmatte.tally import Parity
 from pocketmatte.tolerances import DRIFT_FRAMES, LIMITS, STEP_EVERY, limits
 from tiers.contract import ProgramContract
 from tiers.contract_table import contracts

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,19 @@ from skimage import data
 from export.artifact import sha256_of, size_bytes_of
 from export.manifest import read_manifest, write_manifest
 from pocketmatte.cli import run
+from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation import record as module
-from pocketmatte.quantisation.calibration_set import CalibrationSet
+from pocketmatte.quantisation.calibration_set import calibration_scenes
+from tiers.spec import TierSpec
 
 CLI = Callable[..., Any]
+NAMES = ("picture:coffee", "picture:chelsea", "composed:0")
 ONNX = "scribble/t01/correct-w8a8.onnx"
 
 
-class _Small(CalibrationSet):
+def small(spec: TierSpec) -> dict[str, Sequence[Moment]]:
     """Three scenes of one frame."""
-
-    @property
-    def sources(self) -> list[str]:
-        """Names of the scenes."""
-        names = ["picture:coffee", "picture:chelsea", "composed:0"]
-        return {"both": names, "first": names[::2], "second": names[1::2]}[self.half]
+    return {name: calibration_scenes(spec, 1)[name] for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("eight") / "bundle"
     words = ["build", "--network", "scribble", "--tier", "t01", "--format", "onnx,coreml"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CalibrationSet", lambda **given: _Small(frames=1, **given))
+        patch.setattr(module, "calibration_scenes", small)
         assert run([*words, "--recipe", "fp32,w8,w8a8", "--out", str(out)]) == 0
     torch.set_num_threads(1)
     return out
@@ -161,7 +159,7 @@ def test_a_record_that_is_gone_is_told_and_made_again(
     done = cli("quantize-report", bundle)
     assert done.code == 1
     assert "quantisation-w8.json cannot be read" in done.err
-    monkeypatch.setattr(module, "CalibrationSet", lambda **given: _Small(frames=1, **given))
+    monkeypatch.setattr(module, "calibration_scenes", small)
     words = ("--network", "scribble", "--tier", "t01", "--format", "onnx", "--recipe", "w8,w8a8")
     done = cli("build", *words, "--out", bundle, "--json")
     assert done.code == 0
@@ -182,6 +180,19 @@ def test_wrong_use_is_told(cli: CLI, bundle: Path, words: tuple[str, ...], said:
     done = cli("quantize-report", bundle, *words)
     assert done.code == 2
     assert said in done.err
+
+
+def test_one_file_is_written_alone_and_says_what_it_keeps(
+    cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "calibration_scenes", small)
+    path = tmp_path / "w8.onnx"
+    done = cli("export", "scribble", "--tier", "t01", "--recipe", "w8", "--out", path, "--json")
+    assert done.code == 0, done.err
+    assert [each.name for each in tmp_path.iterdir()] == ["w8.onnx"]
+    notes = json.loads(done.out)["notes"]
+    assert notes["kept"] == {}
+    assert "quantisation" not in notes  # the record belongs to a bundle
 
 
 def test_what_no_format_can_hold_is_refused(cli: CLI, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """What a tier is quantised with: measured on the tier itself, kept in its bundle."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation import record as module
-from pocketmatte.quantisation.calibration_set import CalibrationSet
 from pocketmatte.quantisation.record import (
     QuantisationRecord,
     made_record,
@@ -16,8 +17,10 @@ from pocketmatte.quantisation.record import (
     record_path,
 )
 from pocketmatte.quantisation.simulation import Simulation
+from pocketmatte.scene import pictured_scene
 from tiers.errors import BundleError, ExportError
 from tiers.ladder import tier
+from tiers.spec import TierSpec
 from tiers.weights import default, network_of
 
 SPEC = tier("scribble", "t01")
@@ -25,29 +28,24 @@ KEY = "a" * 64
 NETWORK = network_of(SPEC, default(SPEC))
 
 
-class _Small(CalibrationSet):
+def small(spec: TierSpec) -> dict[str, Sequence[Moment]]:
     """Two scenes of two frames."""
-
-    @property
-    def sources(self) -> list[str]:
-        """Names of the scenes."""
-        names = ["picture:coffee", "picture:chelsea"]
-        return {"both": names, "first": names[:1], "second": names[1:]}[self.half]
+    return {name: list(pictured_scene(name, spec, 2)) for name in ("coffee", "chelsea")}
 
 
 @pytest.fixture(scope="module")
 def made() -> QuantisationRecord:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CalibrationSet", _Small)
+        patch.setattr(module, "calibration_scenes", small)
         return made_record(SPEC, "w8a8", NETWORK, KEY, 1)
 
 
 def test_it_holds_what_the_search_found(made: QuantisationRecord) -> None:
     assert (made.network, made.tier, made.recipe) == ("scribble", "t01", "w8a8")
-    assert made.calibration["sources"] == ["picture:coffee", "picture:chelsea"]
+    assert made.calibration["sources"] == ["coffee", "chelsea"]
     assert 0 < made.damage.flipped <= made.all_rounded.flipped + 1e-9
     assert made.stability.mad > 0
-    quantisation = made.quantisation("correct")
+    quantisation = made.programs["correct"]
     assert len(quantisation.spans) > 20
     assert all(low <= high for low, high in quantisation.spans.values())
     assert made.mixed == bool(quantisation.kept) == bool(made.ranking)
@@ -86,7 +84,7 @@ def test_a_tier_that_eight_bits_do_not_hold_is_not_offered(
 
 def test_shifts_bring_the_mean_of_every_channel_back() -> None:
     """Biases are moved by what rounding took, so that a layer's own output keeps its mean."""
-    scenes = list(_Small(frames=1).scenes(SPEC))
+    scenes = list(small(SPEC).values())
     simulation = Simulation(SPEC, NETWORK, "w8", 1)
     quantisations = simulation.calibrated(scenes)
     reference = simulation.outputs(scenes)

@@ -27,13 +27,16 @@ def test_damage_is_of_all_frames_of_all_clips() -> None:
     assert found.mad == pytest.approx(0.2 / 3)
     assert found.flipped == pytest.approx(1 / 3)
     assert found.psnr_db == pytest.approx(-10 * math.log10(0.04 / 3))
-    assert damage([[one]], [[one]]).psnr_db == math.inf
+    assert damage([[one]], [[one]]).psnr_db is None
 
 
 def test_mattes_are_held_to_their_mad_and_masks_to_what_changes_sides() -> None:
     found = Damage(mad=1e-3, flipped=2e-3, psnr_db=60)
     assert excess(found, RVM, "w8a8") == pytest.approx(1e-3 / (0.4 * 2e-3))
     assert excess(found, SCRIBBLE, "w8a8") == pytest.approx(2e-3 / (0.4 * 1e-2))
+    assert excess(found, SCRIBBLE, "w8a8", spare=False) == pytest.approx(2e-3 / 1e-2)
+    nothing = Damage(mad=0.0, flipped=0.0, psnr_db=None)
+    assert excess(nothing, RVM, "w8a8") == 0
 
 
 def test_psnr_holds_whatever_the_rest_is() -> None:
