@@ -92,8 +92,8 @@ LIMITS: Mapping[str, Limits] = MappingProxyType(
             psnr_db=50.0, others_psnr_db=40.0, max_abs=None, drift_ratio=2.0, drift_floor=2e-4
         ),
         # Measured of rvm and scribble t04 and rvm t01 with shipped weights: PSNR of alpha 53-65 dB,
-        # of masks 47 dB, of states from 35 dB; drift 1.1 to 1.2. Foreground t04 before a search 39 dB.
-        # The floors of both recipes lie ten times below what the PSNR allows.
+        # of masks 47 dB, of states from 35 dB; drift 1.1 to 1.2. Foreground t04 before a search 39
+        # dB. The floors of both recipes lie ten times below what the PSNR allows.
         "w8": Limits(
             psnr_db=40.0, others_psnr_db=25.0, max_abs=None, drift_ratio=2.0, drift_floor=8e-4
         ),
