@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tiers.errors import BundleError
+from tiers.errors import BundleError, was_interrupted
 
 PARTIAL = ".partial"  # suffix of a hidden sibling that is not yet, or will never be, whole
 REPLACED = ".replaced"  # suffix of a hidden sibling that a whole folder is about to replace
@@ -29,6 +29,7 @@ def whole(path: Path) -> Iterator[Path]:
 
     Raises:
         BundleError: If the disk refuses it.
+        KeyboardInterrupt: If Ctrl-C ended the block, whatever its clearing up came to.
     """
     partial = path.with_name(f".{path.name}{PARTIAL}")
     replaced = path.with_name(f".{path.name}{REPLACED}")
@@ -42,6 +43,8 @@ def whole(path: Path) -> Iterator[Path]:
             path.rename(replaced)
         partial.replace(path)
     except OSError as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         reason = error.strerror or error
         msg = f"could not write {path} ({reason}); free some space or choose another folder"
         raise BundleError(msg) from error

@@ -23,11 +23,12 @@ from pocketmatte.commands.proving import bench_, verify_
 from pocketmatte.commands.quantising import quantize_report
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
-from tiers.errors import PocketMatteError, UsageError
+from tiers.errors import PocketMatteError, UsageError, was_interrupted
 
 _WRONG_USE = 2
 _FAILED = 1
 _STOPPED = 130
+_NOTHING_LOST = "stopped; what was finished is kept, nothing is half-written"
 
 app = typer.Typer(
     name="pocketmatte",
@@ -83,16 +84,23 @@ def run(arguments: Sequence[str]) -> int:
         return _said(error.format_message(), _WRONG_USE)
     except UsageError as error:
         return _said(str(error), _WRONG_USE)
-    except PocketMatteError as error:
-        return _said(str(error), _FAILED)
-    except OSError as error:  # what no module below foresaw of a disk
-        where = f"{error.filename}: " if error.filename else ""
-        return _said(f"{where}{error.strerror or error}; check the path and the disk", _FAILED)
+    except (PocketMatteError, OSError) as error:
+        if not was_interrupted(error):
+            return _said(_words(error), _FAILED)
+        code = _STOPPED
     except KeyboardInterrupt:
         code = _STOPPED
     if code == _STOPPED:  # typer turns Ctrl-C into this code
-        return _said("stopped; what was finished is kept, nothing is half-written", _STOPPED)
+        return _said(_NOTHING_LOST, _STOPPED)
     return code if isinstance(code, int) else 0
+
+
+def _words(error: PocketMatteError | OSError) -> str:
+    if isinstance(error, PocketMatteError):
+        return str(error)
+    # what no module below foresaw of a disk
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; check the path and the disk"
 
 
 def spread(arguments: Sequence[str], option: str = "--clips") -> list[str]:

@@ -61,3 +61,17 @@ class RuntimeUnavailableError(PocketMatteError):
 
 class WorkerError(PocketMatteError):
     """A process that took part in a build or a proof and died."""
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Return whether an error arose where Ctrl-C was already ending things.
+
+    What cleans up may itself fail because it was cut short: ``shutil.rmtree`` closes a folder
+    twice if the interrupt falls between its closing and its note of that.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt):
+            return True
+        seen = seen.__context__
+    return False

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,22 @@ def test_an_interrupted_write_leaves_what_was_there(
         raise error
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupt_in_the_middle_of_clearing_up_is_still_one(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), whole(tmp_path / "model.onnx") as partial:  # noqa: PT012
+        partial.write_bytes(b"ne")
+        try:
+            raise KeyboardInterrupt
+        finally:  # as a temporary folder that is being removed
+            os.close(_closed_descriptor())
+    assert list(tmp_path.iterdir()) == []
+
+
+def _closed_descriptor() -> int:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
 
 
 def test_a_folder_replaces_a_folder_and_what_a_killed_process_left(tmp_path: Path) -> None:

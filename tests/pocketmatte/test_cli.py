@@ -1,3 +1,5 @@
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +84,20 @@ def test_a_disk_error_that_nothing_foresaw_is_one_line_and_1(
     (bundle / ".lock").mkdir()
     line = cli("build", "--network", "rvm", "--tier", "t01", "--out", bundle).refusal(1)
     assert line == f"{bundle / '.lock'}: Is a directory; check the path and the disk"
+
+
+def test_what_fails_because_of_ctrl_c_is_ctrl_c(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr("pocketmatte.cli.app", interrupted)
+    line = cli("tiers").refusal(130)
+    assert line == "stopped; what was finished is kept, nothing is half-written"
 
 
 def test_the_tiers_are_listed_with_what_they_cost(cli: Callable[..., Any]) -> None:

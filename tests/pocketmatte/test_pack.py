@@ -32,12 +32,14 @@ FEW = ("--frames", 2)
 FIRST_WEIGHT = 128
 PART = ("--network", "rvm", "--tier", "t01", "--format", "coreml")
 
-# Stops a packing where a package is written but not yet in its place.
+# Stops a packing where a package is written but not yet in its place, and says so by a file.
 STALL = """
+import pathlib
 import time
 import export.atomic
 def stall(path, flush=export.atomic._flush):
     if path.name.endswith(".mlpackage.partial"):
+        pathlib.Path(__file__).with_name("stalled").touch()
         time.sleep(600)
     flush(path)
 export.atomic._flush = stall
@@ -337,9 +339,10 @@ def test_a_stopped_packing_is_never_taken_for_whole_and_goes_on_later(
     )
     partial = packed / "rvm" / "t01" / ".all-fp16.mlpackage.partial" / "Manifest.json"
     end = time.monotonic() + PATIENCE_SECONDS
-    while not partial.exists() and process.poll() is None:
+    while not (tmp_path / "stalled").exists() and process.poll() is None:
         assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s for a half-written package"
         time.sleep(0.02)
+    assert partial.exists()
     process.send_signal(number)
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == code, said
