@@ -45,8 +45,8 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Stages: small, for one small computer; more, to go on from a --start; or paper, "
-            "as published."
+            help="Stages: small, for one small computer; more, to go on from a --start; wider, to "
+            "train wide rows of it alone, where a network has it; or paper, as published."
         ),
     ] = "small",
     data: DataOption = None,
@@ -71,10 +71,12 @@ def train(
         ),
     ] = None,
     start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
+            metavar="[ROW=]FILE",
             help="Elastic checkpoint to begin with instead of random weights: of the network, with "
-            "any rows, or of another one, whose encoder is taken."
+            "any rows, or of another one, whose encoder is taken. ROW is the widest row that is "
+            "taken of it.",
         ),
     ] = None,
     keep_clips: Annotated[
@@ -249,7 +251,7 @@ def _trained(run: "Run", options: "Options", licence: str, *, tensorboard: bool)
         note(f"{run.step} of {run.total} steps; the same command goes on")
         return Done(result=result)
     measure(
-        run.task, run.elastic, run.stages[-1], data=options.data, seed=options.seed,
+        run.task, run.elastic, run.stages[-1], data=options.data, seed=options.seed, rows=run.rows,
         on_row=lambda name: note(f"measured {name}"),
     )  # fmt: skip
     path = run.folder / f"{run.task.network}.safetensors"

@@ -79,7 +79,10 @@ class Elastic(nn.Module):
         """Return the convolution parameters of a row, differentiable; none for the widest one."""
         if name == self.full:
             return {}
-        shared = dict(self.forms[self.full].named_parameters())
+        return self.slices_of(name, dict(self.forms[self.full].named_parameters()))
+
+    def slices_of(self, name: str, shared: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return a row's parts of what stands for the shared parameters; not the full form's."""
         return {key: take(shared[key], index) for key, index in self._plans[name].items()}
 
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -29,9 +29,10 @@ def recalibrate(
     *,
     data: Path | None,
     seed: int,
+    rows: Collection[str] | None = None,
     on_row: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Measure every row's BatchNorm statistics at its own size.
+    """Measure BatchNorm's statistics of rows at the size of each.
 
     Args:
         task: The network's.
@@ -39,10 +40,13 @@ def recalibrate(
         last: The stage whose number of frames is taken.
         data: The user's own folder, or ``None``.
         seed: Of the run.
+        rows: Names of the rows; ``None`` for all.
         on_row: Called with each row's name when it is done.
     """
     device = next(elastic.parameters()).device
     for name, spec in elastic.specs.items():
+        if rows is not None and name not in rows:
+            continue
         stage = at_own_size(last, spec)
         stage = dataclasses.replace(stage, length=min(stage.length, _LONGEST))
         source = task.source(stage, data, seed + _SEED)

@@ -14,6 +14,7 @@ from pocketmatte.training.devices import anywhere
 from pocketmatte.training.distillation import Teacher
 from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.growth import begin_as, grow
+from pocketmatte.training.holding import Held
 from pocketmatte.training.interruption import interrupt_noted
 from pocketmatte.training.kept_videos import KeptVideos
 from pocketmatte.training.run_file import read_run, write_run
@@ -21,7 +22,7 @@ from pocketmatte.training.run_options import Options, Progress
 from pocketmatte.training.stages import Stage, prolonged, stage_at, total_steps
 from pocketmatte.training.start import Start
 from pocketmatte.training.task import Task, Tensors
-from tiers.errors import CheckpointError
+from tiers.errors import CheckpointError, UsageError
 
 _CLIP_NORM = 1.0
 _WARM_UP = 200  # steps
@@ -40,7 +41,8 @@ class Run:
 
     Raises:
         CheckpointError: If what lies in the folder is damaged, or of another network or recipe.
-        UsageError: If the network cannot begin as ``start`` is.
+        UsageError: If the network cannot begin as ``start`` is, or a stage has no row to train or
+            holds one that was not trained.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class Run:
             begin_as(self.elastic, start.elastic)
             if start.elastic.network == task.network:
                 self._known |= start.elastic.specs.keys()
+        self._require_rows()
+        self._held: Held | None = None
         self._made_of = {
             "network": task.network,
             "recipe": options.recipe,
@@ -70,7 +74,7 @@ class Run:
             "widest": self.elastic.widest,
             "teacher": None if teacher is None else teacher.sha256,
             "data": "self-made" if options.data is None else "the user's own",
-            "start": None if start is None else start.sha256,
+            "start": None if start is None else start.made_of,
             "kept_clips": options.kept_clips,
         }
         saved = read_run(folder / "last.pt", self._made_of)
@@ -93,6 +97,12 @@ class Run:
         self._model: Callable[..., dict[str, Tensor]] = self._wrapped()
 
     @property
+    def rows(self) -> list[str]:
+        """Names of the rows that some stage trains, narrowest first."""
+        trained = {name for stage in self.stages for name in self._rows_of(stage)}
+        return [name for name in self.elastic.specs if name in trained]
+
+    @property
     def done(self) -> bool:
         """Whether every step was made."""
         return self.step >= self.total
@@ -110,11 +120,15 @@ class Run:
             PocketMatteError: If a file of the user's own is damaged, or the disk refuses.
         """
         started, begun, frames = time.monotonic(), self.step, 0
+        within: Stage | None = None
         with interrupt_noted() as interrupted:
             for stage, first, batch in self._batches():
                 if self.step == first:
                     self.best = float("inf")  # errors at another size are no measure
                     self._reach(stage)
+                if stage is not within:
+                    within = stage
+                    self._held = None if stage.held is None else Held(self.elastic, stage.held)
                 loss, error = self._train_step(stage, first, moved(batch, self.options.device))
                 self.step += 1
                 frames += stage.batch * stage.length
@@ -164,6 +178,24 @@ class Run:
         known = [name for name in self.elastic.specs if name in self._known]
         if new and known:
             grow(self.elastic, known[-1], new)
+
+    def _require_rows(self) -> None:
+        """Refuse stages without a row to train, and ones that hold what nothing has trained."""
+        known = set(self._known)
+        for stage in self.stages:
+            if not self._rows_of(stage):
+                msg = (
+                    f"stage {stage.name} trains what is wider than {stage.held}, and --widest is "
+                    f"{self.elastic.widest}; give a wider one"
+                )
+                raise UsageError(msg)
+            if stage.held is not None and stage.held not in known:
+                msg = (
+                    f"stage {stage.name} holds {stage.held} as it is, which nothing trained "
+                    f"before; give a --start that has it"
+                )
+                raise UsageError(msg)
+            known.update(self._rows_of(stage))
 
     def save(self, name: str) -> None:
         """Write the run whole or not at all."""
@@ -218,10 +250,14 @@ class Run:
             loss.backward()  # type: ignore[no-untyped-call]
             if target is None:
                 target = {key: value.detach() for key, value in predicted.items()}
+        if self._held is not None:
+            self._held.shield()
         parameters = [p for group in self._optimiser.param_groups for p in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, _CLIP_NORM)
         if torch.isfinite(norm):  # a step of NaN would never be undone
             self._optimiser.step()
+        if self._held is not None:
+            self._held.restore()
         return shown
 
     def _rows(self, stage: Stage) -> list[str]:
@@ -236,7 +272,8 @@ class Run:
         """Return the rows that a stage trains, narrowest first."""
         names = list(self.elastic.specs)
         reached = names.index(stage.widest) + 1 if stage.widest in names else len(names)
-        return names[:reached]
+        held = names.index(stage.held) + 1 if stage.held in names else 0
+        return names[held:reached]
 
     def _roll(self, name: str, batch: Tensors, stage: Stage) -> dict[str, Tensor]:
         ratio = stage.ratio_of(self.elastic.specs[name])

@@ -24,6 +24,8 @@ class Stage:
         random_rows: Rows that a step trains beside the widest and the narrowest one.
         widest: Name of the widest row that is trained, ``None`` for all of the run. The rows that a
             stage reaches first begin as the widest one that was trained before: see ``growth``.
+        held: Name of a row that stays as it is, with the rows below it; ``None`` trains those too.
+            What only wider rows have is trained alone.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Stage:
     distillation: float
     random_rows: int = 1
     widest: str | None = None
+    held: str | None = None
 
     def __post_init__(self) -> None:
         for what in ("steps", "length", "batch"):

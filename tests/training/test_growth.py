@@ -94,7 +94,7 @@ def test_a_network_begins_as_a_trained_one_of_fewer_rows(tmp_path: Path) -> None
     narrow = lively(Elastic(task, "t02"))
     path = tmp_path / "narrow.safetensors"
     write_checkpoint(task, narrow, path, origin="a test", licence="MIT")
-    start = start_of(path)
+    start = start_of(str(path))
     assert start.licence == "MIT"
     torch.manual_seed(2)
     wide = lively(Elastic(task, "t05"))
@@ -152,4 +152,4 @@ def test_a_file_of_no_network_is_no_start(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_safetensors(path, {"a": torch.zeros(2)}, {"format": "pocketmatte.elastic/1"})
     with pytest.raises(CheckpointError, match="does not say which network it is of"):
-        start_of(path)
+        start_of(str(path))

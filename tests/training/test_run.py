@@ -21,7 +21,7 @@ from pocketmatte.training.stages import Stage, prolonged, stage_at, total_steps
 from pocketmatte.training.start import start_of
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.rvm import RvmTask
-from tiers.errors import CheckpointError
+from tiers.errors import CheckpointError, UsageError
 from tiers.ladder import tier
 from tiers.networks.rvm import Rvm
 from tiers.weights import load, network_of
@@ -293,7 +293,7 @@ def test_rows_that_a_start_lacks_begin_as_what_was_trained_before_them(tmp_path:
     """``t04`` grows from the ``t02`` of the first stage, not from what the start had of it."""
     narrow = Elastic(Tiny(), "t01")
     write_checkpoint(Tiny(), narrow, tmp_path / "t01.safetensors", origin="a test", licence="MIT")
-    start = start_of(tmp_path / "t01.safetensors")
+    start = start_of(str(tmp_path / "t01.safetensors"))
     run = Run(Lacking(), tmp_path / "run", dataclasses.replace(OPTIONS, widest="t04"), None, start)
     first, second = run.stages
     run._reach(first)
@@ -308,6 +308,49 @@ def test_rows_that_a_start_lacks_begin_as_what_was_trained_before_them(tmp_path:
     with torch.no_grad():
         alphas = [run.elastic(row, batch, 1.0)["alpha"] for row in ("t02", "t04")]
     torch.testing.assert_close(*alphas, rtol=0, atol=1e-4)
+
+
+class Wider(RvmTask):
+    recipes: Mapping[str, tuple[Stage, ...]] = {"tiny": (dataclasses.replace(FIRST, held="t02"),)}
+
+
+def test_a_row_that_is_held_stays_to_the_bit_while_wider_ones_learn(tmp_path: Path) -> None:
+    trained = Elastic(Tiny(), "t02")
+    write_checkpoint(Tiny(), trained, tmp_path / "t02.safetensors", origin="a test", licence="MIT")
+    start = start_of(str(tmp_path / "t02.safetensors"))
+    options = dataclasses.replace(OPTIONS, widest="t04", save_every=1)
+    run = Run(Wider(), tmp_path / "run", options, None, start)
+    assert run.rows == ["t03", "t04"]
+    before = run.elastic.export_state()
+    run.train(lambda _: None)
+    after = run.elastic.export_state()
+    for row in ("t01", "t02"):
+        assert all(torch.equal(before[key], after[key]) for key in before if key.startswith(row))
+        held = start.elastic.slices(row) or dict(start.elastic.forms[row].named_parameters())
+        assert all(torch.equal(each, held[key]) for key, each in run.elastic.slices(row).items())
+    wide = [key for key in before if key.startswith("t04") and key.endswith("running_mean")]
+    run_through = [key for key in wide if "refiner" not in key]  # at a ratio of 1 nothing refines
+    assert not any(torch.equal(before[key], after[key]) for key in run_through)
+    moved = {key: (before[key] != after[key]) for key in before if key.startswith("shared")}
+    assert any(each.any() for each in moved.values())
+    assert not all(each.all() for each in moved.values())
+
+
+def test_rows_are_not_held_that_nothing_trained(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"stage first holds t02 .*give a --start that has it"):
+        Run(Wider(), tmp_path, dataclasses.replace(OPTIONS, widest="t04"))
+    with pytest.raises(UsageError, match=r"trains what is wider than t02, and --widest is t02"):
+        Run(Wider(), tmp_path, dataclasses.replace(OPTIONS, widest="t02"))
+
+
+def test_of_a_start_the_asked_rows_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "t03.safetensors"
+    write_checkpoint(Tiny(), Elastic(Tiny(), "t03"), path, origin="a test", licence="MIT")
+    whole, part = start_of(str(path)), start_of(f"t02={path}")
+    assert list(part.elastic.specs) == ["t01", "t02"]
+    assert part.made_of == f"t02={whole.made_of}"
+    with pytest.raises(UsageError, match=r"t03.safetensors has no row 't04'; it has t01, t02, t03"):
+        start_of(f"t04={path}")
 
 
 def test_a_longer_run_makes_so_many_times_the_steps(tmp_path: Path) -> None:
