@@ -6,7 +6,7 @@ what it does to the matte over clips, never the error of a tensor.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from export.quantisation import Quantisation
@@ -17,6 +17,7 @@ from pocketmatte.quantisation.simulation import Scenes, Simulation
 OnTrial: TypeAlias = Callable[[str], None]
 
 _MOST_KEPT = 0.75  # of the blocks: with more there is hardly anything left to gain
+_RANKED_ON = 3  # of so many scenes one: ranks hardly differ, and a trial per block takes long
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,9 +87,10 @@ def search(
 ) -> Found:
     """Keep as few blocks in floating point as the limits allow.
 
-    Every block is rounded alone and ranked by the damage; then the worst are kept, one after the
-    other, until the rest together will do. At most three quarters of them are kept: beyond, what
-    was found is returned with an excess above 1.
+    Every block is rounded alone, on every third scene, and ranked by the damage. How many of the
+    worst are kept is found by halving, on all scenes: with so many the rest will do, with one less
+    it will not. At most three quarters of them are kept: where that is not enough, it is returned
+    with an excess above 1.
 
     Args:
         simulation: The tier.
@@ -98,24 +100,43 @@ def search(
     """
     tried = _Trial(simulation, scenes, on_trial)
     everything, over = tried(quantisations)
-    held, best, ranking = dict(quantisations), everything, list[Block]()
-    if over > 1:
-        ranking = _ranking(simulation, quantisations, tried)
-    kept: dict[str, dict[str, str]] = {program: {} for program in quantisations}
-    for count, block in enumerate(ranking[: int(_MOST_KEPT * len(ranking))], start=1):
-        why = f"{block.name} alone is {block.excess:.2g} times what the tier may lose"
-        kept[block.program] |= dict.fromkeys(block.weights, why)
-        held = {
-            program: dataclasses.replace(each, kept=kept[program])
-            for program, each in quantisations.items()
-        }
-        best, over = tried(held, f"without {count} of {len(ranking)}")
-        if over <= 1:
-            break
+    if over <= 1:
+        return Found(
+            quantisations=dict(quantisations), all_rounded=everything, damage=everything,
+            excess=over, ranking=(),
+        )  # fmt: skip
+    ranking = _ranking(
+        simulation, quantisations, _Trial(simulation, scenes[::_RANKED_ON], on_trial)
+    )
+    too_few, enough = 0, max(int(_MOST_KEPT * len(ranking)), 1)
+    held = _without(quantisations, ranking[:enough])
+    best, over = tried(held, f"without {enough} of {len(ranking)}")
+    while over <= 1 and enough - too_few > 1:
+        count = (too_few + enough) // 2
+        fewer = _without(quantisations, ranking[:count])
+        damaged, times = tried(fewer, f"without {count} of {len(ranking)}")
+        if times <= 1:
+            held, best, over, enough = fewer, damaged, times, count
+        else:
+            too_few = count
     return Found(
         quantisations=held, all_rounded=everything, damage=best, excess=over,
         ranking=tuple(ranking),
     )  # fmt: skip
+
+
+def _without(
+    quantisations: Mapping[str, Quantisation], blocks: Sequence[Block]
+) -> dict[str, Quantisation]:
+    """Return what keeps some blocks, and says why."""
+    kept: dict[str, dict[str, str]] = {program: {} for program in quantisations}
+    for block in blocks:
+        why = f"{block.name} alone is {block.excess:.2g} times what the tier may lose"
+        kept[block.program] |= dict.fromkeys(block.weights, why)
+    return {
+        program: dataclasses.replace(each, kept=kept[program])
+        for program, each in quantisations.items()
+    }
 
 
 def _ranking(
