@@ -229,7 +229,7 @@ def _round_weight(program: fx.GraphModule, layer: Layer) -> None:
     zeros = torch.zeros(len(steps), dtype=torch.int64)
     with program.graph.inserting_before(node):
         held = [
-            _buffer(program, f"{node.name}_{part}", value)
+            add_constant(program, f"{node.name}_{part}", value)
             for part, value in (("levels", whole), ("steps", steps), ("zeros", zeros))
         ]
         back = program.graph.call_function(
@@ -250,11 +250,12 @@ def _shift(program: fx.GraphModule, layer: Layer, shift: tuple[float, ...]) -> N
             raise ExportError(msg)
         moved = moved + bias
     with program.graph.inserting_before(node):
-        bias_node = _buffer(program, f"{node.name}_bias", moved)
+        bias_node = add_constant(program, f"{node.name}_bias", moved)
     node.args = (*node.args[:2], bias_node, *node.args[3:])
 
 
-def _buffer(program: fx.GraphModule, name: str, value: Tensor) -> fx.Node:
+def add_constant(program: fx.GraphModule, name: str, value: Tensor) -> fx.Node:
+    """Give a graph a constant, where nodes are being inserted, and return its node."""
     program.register_buffer(name, value)
     return program.graph.get_attr(name)
 

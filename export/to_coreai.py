@@ -4,6 +4,7 @@ The converter, ``coreai-torch``, is a beta and an optional extra; ``export.targe
 is missing.
 """
 
+import importlib
 import json
 import re
 import shutil
@@ -13,11 +14,15 @@ from typing import TYPE_CHECKING
 
 from export.atomic import whole
 from export.program import Captured
+from export.quantise import add_constant, graph_of
 from export.quiet import quiet
 from tiers.errors import ExportError
+from tiers.example_inputs import example_inputs
 
 if TYPE_CHECKING:
     from coreai.authoring import AIProgram
+    from torch.export import ExportedProgram
+    from torch.fx.node import Argument
 
 PROGRAM, DIGEST, METADATA = "main.mlirb", "main.hash", "metadata.json"  # what an asset consists of
 
@@ -51,10 +56,11 @@ def _converted(captured: Captured) -> "AIProgram":
     # The converter lacks bilinear sampling; PyTorch writes it out as gathers and products.
     decompositions.update(torch._decomp.get_decompositions([torch.ops.aten.grid_sampler_2d]))
     contract = captured.contract
+    exported = captured.exported if captured.recipe.floating else _own_levels(captured)
     converter = TorchConverter(mode=TorchConverter.Mode.RELEASE)  # without stack traces
     try:
         converter.add_exported_program(
-            captured.exported.run_decompositions(decompositions),
+            exported.run_decompositions(decompositions),
             input_names=[tensor.name for tensor in contract.inputs],
             output_names=[tensor.name for tensor in contract.outputs],
         )
@@ -65,6 +71,48 @@ def _converted(captured: Captured) -> "AIProgram":
     program = converter.to_coreai()
     program.optimize()
     return program
+
+
+def _own_levels(captured: Captured) -> "ExportedProgram":
+    """Return a rounded program with the converter's operators in place of PyTorch's.
+
+    The converter registers them in a module that it has no public name for.
+    """
+    import torch
+
+    importlib.import_module("coreai_torch._compression.custom_layers")  # quantize and dequantize
+    program = graph_of(captured)
+    theirs, ours = torch.ops.quantized_decomposed, torch.ops.coreai
+    arguments: tuple[Argument, ...]
+    for node in list(program.graph.nodes):
+        if node.target is theirs.dequantize_per_channel.default:
+            levels, steps, _, axis, *_ = node.args  # zero is level 0
+            operator, arguments = ours.dequantize.default, (levels, steps, None, None, axis)
+        elif node.target in (
+            theirs.quantize_per_tensor.default,
+            theirs.dequantize_per_tensor.default,
+        ):
+            given, step, zero, _, _, dtype = node.args
+            with program.graph.inserting_before(node):
+                held = [
+                    add_constant(program, f"{node.name}_{name}", value)
+                    for name, value in (
+                        ("step", torch.tensor(step, dtype=torch.float32)),
+                        ("zero", torch.tensor(zero, dtype=dtype)),
+                    )
+                ]
+            if node.target is theirs.quantize_per_tensor.default:
+                operator, arguments = ours.quantize.default, (given, held[0], dtype, held[1])
+            else:
+                operator, arguments = ours.dequantize.default, (given, *held)
+        else:
+            continue
+        with program.graph.inserting_before(node):
+            node.replace_all_uses_with(program.graph.call_function(operator, arguments))
+        program.graph.erase_node(node)
+    program.graph.eliminate_dead_code()
+    program.recompile()
+    return torch.export.export(program, tuple(example_inputs(captured.contract)))
 
 
 def _named(program: "AIProgram") -> "AIProgram":

@@ -73,7 +73,7 @@ def run_job(job: Job) -> list[Result]:
     try:
         network = network_of(job.spec, bundle_weights(job.out, job.weights, job.spec))
         captured, made_with = _captured(
-            job.out, network, job.spec, job.program, job.recipe, job.weights, job.threads
+            job.out, network, job.spec, job.program, job.recipe, job.weights
         )
     except PocketMatteError as error:
         return [(_failed(path, error), None) for path in paths.values()]
@@ -104,9 +104,8 @@ def export_file(path: Path, request: Request) -> dict[str, object]:
     network = network_of(spec, weights)
     with tempfile.TemporaryDirectory() as folder:  # for what belongs to no bundle
         captured, made_with = _captured(
-            Path(folder), network, spec, contract.name, recipe, described(weights),
-            torch.get_num_threads(),
-        )  # fmt: skip
+            Path(folder), network, spec, contract.name, recipe, described(weights)
+        )
     made_with.pop("quantisation", None)
     metadata = file_metadata(spec, contract.name, recipe, form, described(weights))
     notes = target(form).export(captured, path, metadata)
@@ -127,7 +126,6 @@ def _captured(
     program: str,
     recipe: str,
     weights: Weights,
-    threads: int,
 ) -> tuple[Captured, dict[str, object]]:
     """Return a program in its recipe, and what the manifest says about how it was rounded.
 
@@ -141,7 +139,7 @@ def _captured(
     from pocketmatte.quantisation.record import record_of, record_path
 
     key = quantisation_key(spec, recipe, weights)
-    record = record_of(root, spec, recipe, network, key, threads)
+    record = record_of(root, spec, recipe, network, key)
     quantisation = record.programs[program]
     notes: dict[str, object] = {
         "quantisation": record_path(spec, recipe),

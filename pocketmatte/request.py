@@ -18,7 +18,6 @@ from tiers.spec import Orientation, TierSpec
 _IMAGES = "coreml-image"
 _STATES = "coreml-stateful"
 _EXECUTORCH = "executorch"
-_CORE_AI = "coreai"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,13 +86,13 @@ class Request:
 
         Images need a picture, and Core ML's own states half precision and states that no other
         program of the network takes. XNNPACK has no convolution that rounds weights alone, and the
-        other variants of Core ML files and Core AI are written in floating point.
+        other variants of Core ML files are written in floating point.
         """
         held = recipe_of(recipe)
         half = held.dtype == "float16"
         left_out = set()
         if not held.floating:
-            left_out |= {_IMAGES, _CORE_AI}
+            left_out.add(_IMAGES)
         if held.eight_bit == "weights":
             left_out.add(_EXECUTORCH)
         if not images(contract):

@@ -210,8 +210,8 @@ def _nothing(requests: Sequence[Request]) -> str:
     )
     return (
         f"no program of {networks} is written as {formats} in {recipes}; coreml-image needs a "
-        "picture, coreml-stateful fp16 and rvm or stfam; executorch has no w8, and images, states "
-        "and coreai no eight bits: choose another --format or --recipe"
+        "picture, coreml-stateful fp16 and rvm or stfam; executorch has no w8, and images and "
+        "states no eight bits: choose another --format or --recipe"
     )
 
 

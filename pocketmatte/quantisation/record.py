@@ -21,6 +21,10 @@ from pocketmatte.quantisation.simulation import Simulation
 from tiers.errors import BundleError, ExportError
 from tiers.spec import TierSpec
 
+# Of PyTorch: what is found must not depend on how many cores there are, nor does it wait for them
+# where others are at work.
+_THREADS = 1
+
 
 class QuantisationRecord(BaseModel):
     """All that a tier of one set of weights was quantised with.
@@ -79,7 +83,7 @@ def read_record(root: Path, spec: TierSpec, recipe: str) -> QuantisationRecord:
 
 
 def record_of(
-    root: Path, spec: TierSpec, recipe: str, network: nn.Module, key: str, threads: int
+    root: Path, spec: TierSpec, recipe: str, network: nn.Module, key: str
 ) -> QuantisationRecord:
     """Return a tier's record; it is made where there is none, or one with another key.
 
@@ -91,7 +95,6 @@ def record_of(
         recipe: Name of an eight-bit recipe.
         network: The tier's network with weights.
         key: Hash of all that the record follows from.
-        threads: Of PyTorch.
 
     Raises:
         ExportError: If too many blocks would have to stay in floating point.
@@ -103,7 +106,7 @@ def record_of(
         with contextlib.suppress(BundleError):
             record = read_record(root, spec, recipe)
         if record is None or record.key != key:
-            record = made_record(spec, recipe, network, key, threads)
+            record = made_record(spec, recipe, network, key)
             write_text(path, json.dumps(record.model_dump(mode="json"), sort_keys=True) + "\n")
     if record.excess > 1:
         msg = (
@@ -115,11 +118,9 @@ def record_of(
     return record
 
 
-def made_record(
-    spec: TierSpec, recipe: str, network: nn.Module, key: str, threads: int
-) -> QuantisationRecord:
+def made_record(spec: TierSpec, recipe: str, network: nn.Module, key: str) -> QuantisationRecord:
     """Calibrate a tier and search what it has to keep."""
-    simulation = Simulation(spec, network, recipe, threads)
+    simulation = Simulation(spec, network, recipe, _THREADS)
     named = calibration_scenes(spec)
     scenes = list(named.values())
     found = search(simulation, simulation.calibrated(scenes), scenes)

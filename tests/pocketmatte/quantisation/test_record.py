@@ -37,7 +37,7 @@ def small(spec: TierSpec) -> dict[str, Sequence[Moment]]:
 def made() -> QuantisationRecord:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "calibration_scenes", small)
-        return made_record(SPEC, "w8a8", NETWORK, KEY, 1)
+        return made_record(SPEC, "w8a8", NETWORK, KEY)
 
 
 def test_it_holds_what_the_search_found(made: QuantisationRecord) -> None:
@@ -63,13 +63,13 @@ def test_it_is_made_once_and_again_where_it_no_longer_holds(
     monkeypatch.setattr(module, "made_record", counted)
     path = tmp_path / record_path(SPEC, "w8a8")
     for key, expected in ((KEY, 1), (KEY, 1), ("b" * 64, 2), ("b" * 64, 2)):
-        assert record_of(tmp_path, SPEC, "w8a8", NETWORK, key, 1).key == key
+        assert record_of(tmp_path, SPEC, "w8a8", NETWORK, key).key == key
         assert len(calls) == expected
     assert read_record(tmp_path, SPEC, "w8a8").programs == made.programs
     path.write_text(path.read_text()[:-100])
     with pytest.raises(BundleError, match=r"quantisation-w8a8.json cannot be read .*build"):
         read_record(tmp_path, SPEC, "w8a8")
-    record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY, 1)
+    record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY)
     assert len(calls) == 3
 
 
@@ -79,7 +79,7 @@ def test_a_tier_that_eight_bits_do_not_hold_is_not_offered(
     beyond = made.model_copy(update={"excess": 1.7})
     monkeypatch.setattr(module, "made_record", lambda *_: beyond)
     with pytest.raises(ExportError, match=r"scribble t01 cannot be held in w8a8: .* 1.7 times"):
-        record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY, 1)
+        record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY)
 
 
 def test_shifts_bring_the_mean_of_every_channel_back() -> None:
