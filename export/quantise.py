@@ -36,6 +36,17 @@ _USEFUL: Mapping[object, Span] = MappingProxyType(
     }
 )
 
+# What an operator can give at all.
+_POSSIBLE: Mapping[object, Span] = MappingProxyType(
+    {
+        torch.ops.aten.hardsigmoid.default: (0.0, 1.0),
+        torch.ops.aten.hardswish.default: (-0.375, math.inf),
+        torch.ops.aten.relu6.default: (0.0, 6.0),
+        torch.ops.aten.sigmoid.default: (0.0, 1.0),
+        torch.ops.aten.tanh.default: (-1.0, 1.0),
+    }
+)
+
 _CONVOLUTION = torch.ops.aten.conv2d.default
 _RELU = torch.ops.aten.relu.default
 
@@ -111,6 +122,16 @@ def useful_span(node: fx.Node) -> Span:
     """
     spans = [_useful_to(user) for user in node.users]
     return min(low for low, _ in spans), max(high for _, high in spans)
+
+
+def with_headroom(node: fx.Node, span: Span, share: float) -> Span:
+    """Return a span that is wider by a share at either end, but not than can be or makes sense."""
+    least, most = useful_span(node)
+    low, high = _POSSIBLE.get(node.target, (-math.inf, math.inf))
+    return (
+        max(least, low, span[0] - share * abs(span[0])),
+        min(most, high, span[1] + share * abs(span[1])),
+    )
 
 
 def _useful_to(user: fx.Node) -> Span:

@@ -26,7 +26,7 @@ from tiers.ladder import LADDERS, tier
 from tiers.weights import default, load, network_of
 
 _EIGHT_BIT = tuple(name for name, row in RECIPES.items() if not row.floating)
-_FRAMES = 12  # of the standard scene
+_FRAMES = 52  # of the standard scene, as verify takes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

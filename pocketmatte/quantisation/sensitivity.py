@@ -17,7 +17,7 @@ from pocketmatte.quantisation.simulation import Scenes, Simulation
 OnTrial: TypeAlias = Callable[[str], None]
 
 _MOST_KEPT = 0.75  # of the blocks: with more there is hardly anything left to gain
-_RANKED_ON = 3  # of so many scenes one: ranks hardly differ, and a trial per block takes long
+_RANKED_ON, _RANKED_FRAMES = 3, 6  # of so many scenes one, and of that its start, for speed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +87,10 @@ def search(
 ) -> Found:
     """Keep as few blocks in floating point as the limits allow.
 
-    Every block is rounded alone, on every third scene, and ranked by the damage. How many of the
-    worst are kept is found by halving, on all scenes: with so many the rest will do, with one less
-    it will not. At most three quarters of them are kept: where that is not enough, it is returned
-    with an excess above 1.
+    Every block is rounded alone, on the start of every third scene, and ranked by the damage. How
+    many of the worst are kept is found by halving, on all scenes: with so many the rest will do,
+    with one less it will not. At most three quarters of them are kept: where that is not enough, it
+    is returned with an excess above 1.
 
     Args:
         simulation: The tier.
@@ -105,9 +105,8 @@ def search(
             quantisations=dict(quantisations), all_rounded=everything, damage=everything,
             excess=over, ranking=(),
         )  # fmt: skip
-    ranking = _ranking(
-        simulation, quantisations, _Trial(simulation, scenes[::_RANKED_ON], on_trial)
-    )
+    starts = [scene[:_RANKED_FRAMES] for scene in scenes[::_RANKED_ON]]
+    ranking = _ranking(simulation, quantisations, _Trial(simulation, starts, on_trial))
     too_few, enough = 0, max(int(_MOST_KEPT * len(ranking)), 1)
     held = _without(quantisations, ranking[:enough])
     best, over = tried(held, f"without {enough} of {len(ranking)}")

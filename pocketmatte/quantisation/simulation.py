@@ -21,6 +21,7 @@ from export.quantise import (
     rounded_tensors,
     rounded_weight,
     useful_span,
+    with_headroom,
 )
 from export.quiet import quiet
 from export.recipe import recipe as recipe_of
@@ -34,6 +35,8 @@ from tiers.contract_table import contracts
 from tiers.spec import TierSpec
 
 Scenes: TypeAlias = Sequence[Sequence[Moment]]
+
+_HEADROOM = 0.25  # of spans, at either end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,10 +83,11 @@ class Simulation:
         """Measure what eight bits need to know of each program.
 
         States, memories and features are those that the tier itself makes on its way through the
-        scenes. Spans are smallest and largest values. Shifts are how far a layer's output lies, in
-        the mean of each channel, from what it is with rounded inputs and weights: the bias
-        correction of Nagel et al., "Data-Free Quantization through Weight Equalization and Bias
-        Correction", ICCV 2019, measured instead of derived.
+        scenes. Spans are smallest and largest values, and a quarter more: what other scenes go
+        beyond is cut off, which costs more than coarser levels do. Shifts are how far a layer's
+        output lies, in the mean of each channel, from what it is with rounded inputs and weights:
+        the bias correction of Nagel et al., "Data-Free Quantization through Weight Equalization and
+        Bias Correction", ICCV 2019, measured instead of derived.
 
         Args:
             scenes: What the tier is played over, twice.
@@ -94,6 +98,8 @@ class Simulation:
                 name: _Spans(program.graph, spans[name]) for name, program in self.programs.items()
             }
             self._go_through(scenes, watched)
+            for seen in watched.values():
+                seen.widen(_HEADROOM)
         shifts = {
             name: _Shifts(program.graph, spans[name]) for name, program in self.programs.items()
         }
@@ -156,6 +162,7 @@ class _Spans(_Watching):
     def __init__(self, graph: fx.GraphModule, spans: dict[str, Span]) -> None:
         super().__init__(graph)
         self._wanted, self._spans = frozenset(rounded_tensors(graph)), spans
+        self._nodes: dict[str, fx.Node] = {}
 
     def look(self, node: fx.Node, result: Tensor) -> None:
         if node.name in self._wanted:
@@ -163,6 +170,12 @@ class _Spans(_Watching):
             least, most = useful_span(node)
             span = max(least, float(result.min())), min(most, float(result.max()))
             self._spans[node.name] = min(low, span[0]), max(high, span[1])
+            self._nodes[node.name] = node
+
+    def widen(self, share: float) -> None:
+        """Leave room for what was not seen."""
+        for name, node in self._nodes.items():
+            self._spans[name] = with_headroom(node, self._spans[name], share)
 
 
 class _Shifts(_Watching):
