@@ -19,7 +19,7 @@ from pocketmatte.console import note, stdout, table
 from pocketmatte.quantisation.calibration_set import calibration_scenes
 from pocketmatte.quantisation.damage import Damage, damage
 from pocketmatte.quantisation.sensitivity import search
-from pocketmatte.quantisation.simulation import Scenes, Simulation
+from pocketmatte.quantisation.simulation import HEADROOM, Scenes, Simulation
 from pocketmatte.scene import standard_scene
 from tiers.errors import PocketMatteError
 from tiers.ladder import LADDERS, tier
@@ -27,6 +27,7 @@ from tiers.weights import default, load, network_of
 
 _EIGHT_BIT = tuple(name for name, row in RECIPES.items() if not row.floating)
 _FRAMES = 52  # of the standard scene, as verify takes
+_START = 6  # frames
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,12 +77,18 @@ def steps(
         ]
         return found[0], found[1]
 
+    def plain(made: Mapping[str, Quantisation]) -> dict[str, Quantisation]:
+        return {key: dataclasses.replace(each, shifts={}) for key, each in made.items()}
+
+    starts = [scene[:_START] for scene in scenes]
+    seen = simulation.calibrated(starts, headroom=0.0)
+    rows = [("rounded, spans of the scenes' starts", *damages(plain(seen)))]
+    if any(len(scene) > _START for scene in scenes):
+        seen = simulation.calibrated(scenes, headroom=0.0)
+        rows.append(("and of whole scenes", *damages(plain(seen))))
     made = simulation.calibrated(scenes)
-    plain = {key: dataclasses.replace(each, shifts={}) for key, each in made.items()}
-    rows = [
-        ("rounded, spans as seen", *damages(plain)),
-        ("and biases shifted", *damages(made)),
-    ]
+    rows.append((f"and {HEADROOM:.0%} wider", *damages(plain(made))))
+    rows.append(("and biases shifted", *damages(made)))
     found = search(simulation, made, scenes, on_trial=note)
     kept = sum(len(each.kept) for each in found.quantisations.values())
     layers = sum(len(each.shifts) for each in made.values())

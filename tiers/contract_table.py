@@ -37,3 +37,8 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def contracts(spec: TierSpec) -> tuple[ProgramContract, ...]:
     """Return the contracts of every program of ``spec``'s network, in the order of their calls."""
     return _CONTRACTS[spec.network](spec)
+
+
+def judged_of(spec: TierSpec) -> str:
+    """Return the name of the alpha, mask or class map that a tier's network is judged by."""
+    return next(each.judged for each in contracts(spec) if each.judged is not None)

@@ -9,7 +9,7 @@ from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.segmentation_metrics import flipped_share
 from pocketmatte.signal_errors import psnr_db_of
 from pocketmatte.tolerances import limits
-from tiers.contract_table import contracts
+from tiers.contract_table import judged_of
 from tiers.spec import TierSpec
 
 # Files are judged on another scene than they are made with, where damage was up to 2.4 times as
@@ -61,7 +61,7 @@ def excess(found: Damage, spec: TierSpec, recipe: str, *, spare: bool = True) ->
     """
     held_to = limits(recipe)
     share, spare_db = (_MARGIN, _MARGIN_DB) if spare else (1.0, 0.0)
-    judged = next(each.judged for each in contracts(spec) if each.judged is not None)
+    judged = judged_of(spec)
     times = [0.0]
     if found.psnr_db is not None:  # as a ratio of RMS errors
         times.append(10 ** ((held_to.psnr_db + spare_db - found.psnr_db) / 20))

@@ -17,7 +17,9 @@ from pocketmatte.quantisation.simulation import Scenes, Simulation
 OnTrial: TypeAlias = Callable[[str], None]
 
 _MOST_KEPT = 0.75  # of the blocks: with more there is hardly anything left to gain
-_RANKED_ON, _RANKED_FRAMES = 3, 6  # of so many scenes one, and of that its start, for speed
+# For speed: blocks are ranked on one of so many scenes, and of scenes so many frames are played.
+_RANKED_ON, _RANKED_FRAMES = 3, 6
+_TRIED_FRAMES = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,9 +90,9 @@ def search(
     """Keep as few blocks in floating point as the limits allow.
 
     Every block is rounded alone, on the start of every third scene, and ranked by the damage. How
-    many of the worst are kept is found by halving, on all scenes: with so many the rest will do,
-    with one less it will not. At most three quarters of them are kept: where that is not enough, it
-    is returned with an excess above 1.
+    many of the worst are kept is found by halving, on the start of all scenes: with so many the
+    rest will do, with one less it will not. At most three quarters of them are kept: where that is
+    not enough, it is returned with an excess above 1.
 
     Args:
         simulation: The tier.
@@ -98,14 +100,14 @@ def search(
         scenes: What damage is measured on.
         on_trial: Called with a line after each trial.
     """
-    tried = _Trial(simulation, scenes, on_trial)
+    tried = _Trial(simulation, [scene[:_TRIED_FRAMES] for scene in scenes], on_trial)
     everything, over = tried(quantisations)
     if over <= 1:
         return Found(
             quantisations=dict(quantisations), all_rounded=everything, damage=everything,
             excess=over, ranking=(),
         )  # fmt: skip
-    starts = [scene[:_RANKED_FRAMES] for scene in scenes[::_RANKED_ON]]
+    starts = [scene[:_RANKED_FRAMES] for scene in scenes[_RANKED_ON - 1 :: _RANKED_ON]]
     ranking = _ranking(simulation, quantisations, _Trial(simulation, starts, on_trial))
     too_few, enough = 0, max(int(_MOST_KEPT * len(ranking)), 1)
     held = _without(quantisations, ranking[:enough])

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
@@ -31,12 +30,12 @@ from pocketmatte.matting.board import Moment
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.runtimes.torch_eager import TorchSession
 from tiers.contract import ProgramContract
-from tiers.contract_table import contracts
+from tiers.contract_table import contracts, judged_of
 from tiers.spec import TierSpec
 
 Scenes: TypeAlias = Sequence[Sequence[Moment]]
 
-_HEADROOM = 0.25  # of spans, at either end
+HEADROOM = 0.25  # of spans, at either end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +69,7 @@ class Simulation:
     def __init__(self, spec: TierSpec, network: nn.Module, recipe: str, threads: int) -> None:
         self.spec, self.recipe, self._threads = spec, recipe_of(recipe), threads
         self.programs: dict[str, Program] = {}
+        self._judged_name = judged_of(spec)
         for contract in contracts(spec):
             captured = capture(network, spec, contract.name, self.recipe)
             self.programs[contract.name] = Program(captured=captured, graph=graph_of(captured))
@@ -79,18 +79,19 @@ class Simulation:
         """Whether activations are rounded, beside weights."""
         return self.recipe.eight_bit == "weights and activations"
 
-    def calibrated(self, scenes: Scenes) -> dict[str, Quantisation]:
+    def calibrated(self, scenes: Scenes, headroom: float = HEADROOM) -> dict[str, Quantisation]:
         """Measure what eight bits need to know of each program.
 
         States, memories and features are those that the tier itself makes on its way through the
-        scenes. Spans are smallest and largest values, and a quarter more: what other scenes go
-        beyond is cut off, which costs more than coarser levels do. Shifts are how far a layer's
+        scenes. Spans are smallest and largest values, and some more: what other scenes go beyond
+        is cut off, which costs more than coarser levels do. Shifts are how far a layer's
         output lies, in the mean of each channel, from what it is with rounded inputs and weights:
         the bias correction of Nagel et al., "Data-Free Quantization through Weight Equalization and
         Bias Correction", ICCV 2019, measured instead of derived.
 
         Args:
             scenes: What the tier is played over, twice.
+            headroom: Share by which spans are wider at either end than what was seen.
         """
         spans: dict[str, dict[str, Span]] = {name: {} for name in self.programs}
         if self.rounds_activations:
@@ -99,7 +100,7 @@ class Simulation:
             }
             self._go_through(scenes, watched)
             for seen in watched.values():
-                seen.widen(_HEADROOM)
+                seen.widen(headroom)
         shifts = {
             name: _Shifts(program.graph, spans[name]) for name, program in self.programs.items()
         }
@@ -141,7 +142,7 @@ class Simulation:
         }
         run = run_of(sessions)
         for outputs in ROLLOUTS[self.spec.network](self.spec, run, scene):
-            yield np.concatenate([array.reshape(-1) for array in outputs.values()])
+            yield outputs[self._judged_name].reshape(-1)
 
 
 class _Watching(fx.Interpreter, abc.ABC):

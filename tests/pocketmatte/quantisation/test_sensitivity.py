@@ -16,7 +16,9 @@ from pocketmatte.quantisation.damage import Damage, damage, excess
 from pocketmatte.quantisation.sensitivity import search
 from pocketmatte.quantisation.simulation import Simulation
 from pocketmatte.runtimes.protocol import FloatArray
+from pocketmatte.scene import pictured_scene
 from tiers.ladder import tier
+from tiers.networks import build
 
 RVM, SCRIBBLE = tier("rvm", "t01"), tier("scribble", "t01")
 
@@ -116,3 +118,12 @@ def test_a_search_that_would_keep_more_than_three_quarters_says_so() -> None:
     assert over == pytest.approx(2e-3 / 8e-4, rel=1e-3)
     assert len(kept) == 6  # three blocks of two layers
     assert found.mad == pytest.approx(2e-3, rel=1e-3)
+
+
+def test_only_the_alpha_of_a_matter_is_judged() -> None:
+    """Its foreground counts where it is looked at: in its own PSNR."""
+    torch.manual_seed(0)
+    network = build(RVM).eval()
+    (scene,) = (list(pictured_scene("coffee", RVM, 1)),)
+    ((found,),) = Simulation(RVM, network, "w8a8", 1).outputs([scene])
+    assert found.shape == (math.prod(RVM.output_hw),)
