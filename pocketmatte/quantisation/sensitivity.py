@@ -89,10 +89,10 @@ def search(
 ) -> Found:
     """Keep as few blocks in floating point as the limits allow.
 
-    Every block is rounded alone, on the start of every third scene, and ranked by the damage. How
-    many of the worst are kept is found by halving, on the start of all scenes: with so many the
-    rest will do, with one less it will not. At most three quarters of them are kept: where that is
-    not enough, it is returned with an excess above 1.
+    Every block is rounded alone, on the start of every third scene, counted from the last, and
+    ranked by the damage. How many of the worst are kept is found by halving, on the start of all
+    scenes: with so many the rest will do, with one less it will not. At most three quarters of them
+    are kept: where that is not enough, it is returned with an excess above 1.
 
     Args:
         simulation: The tier.
@@ -107,7 +107,7 @@ def search(
             quantisations=dict(quantisations), all_rounded=everything, damage=everything,
             excess=over, ranking=(),
         )  # fmt: skip
-    starts = [scene[:_RANKED_FRAMES] for scene in scenes[_RANKED_ON - 1 :: _RANKED_ON]]
+    starts = [scene[:_RANKED_FRAMES] for scene in scenes[::-_RANKED_ON]]
     ranking = _ranking(simulation, quantisations, _Trial(simulation, starts, on_trial))
     too_few, enough = 0, max(int(_MOST_KEPT * len(ranking)), 1)
     held = _without(quantisations, ranking[:enough])

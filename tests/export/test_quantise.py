@@ -27,13 +27,19 @@ from export.quantise import (
     step_and_zero,
     useful_span,
     weight_levels,
+    with_headroom,
 )
 from export.recipe import recipe
+from export.targets import TARGETS
+from export.to_coreai import to_coreai
 from export.to_executorch import to_executorch
 from export.to_onnx import to_onnx
+from pocketmatte.runtimes.coreai import CoreAi
 from tiers.errors import ExportError
 
 Spans = dict[str, tuple[float, float]]
+
+NO_CORE_AI = TARGETS["coreai"].unavailable()
 
 
 class Two(nn.Module):
@@ -163,6 +169,15 @@ def test_spans_end_where_nothing_changes_any_more() -> None:
     assert spans == [(-8.0, 8.0), (0.0, 1.0), (-math.inf, math.inf)]
 
 
+def test_headroom_ends_where_no_value_can_be_or_matters() -> None:
+    exported = torch.export.export(Gates(), (torch.zeros(1, 1, 2, 2),)).module()
+    nodes = {node.name: node for node in fx.GraphModule(exported, exported.graph).graph.nodes}
+    assert with_headroom(nodes["conv2d"], (-2.0, 7.0), 0.25) == (-2.5, 8.0)
+    assert with_headroom(nodes["conv2d_2"], (0.5, 4.0), 0.25) == (0.375, 5.0)
+    assert with_headroom(nodes["tanh"], (-0.9, 0.4), 0.25) == (-1.0, 0.5)
+    assert with_headroom(nodes["sigmoid"], (0.1, 0.9), 0.0) == (0.1, 0.9)
+
+
 def test_blocks_hold_every_layer_once(captured: Mapping[str, Captured]) -> None:
     program = graph_of(captured["fp32"])
     blocks = dict(groups(program))
@@ -229,6 +244,24 @@ def test_executorch_loads_it_as_one_delegate_and_computes_it(
     outputs = Runtime.get().load_program(path).load_method("forward").execute(given)
     alpha = [tensor.name for tensor in made.contract.outputs].index("alpha")
     assert psnr_db(outputs[alpha], expected[alpha]) > 30
+
+
+@pytest.mark.skipif(NO_CORE_AI is not None, reason=str(NO_CORE_AI))
+def test_core_ai_computes_it_and_stores_whole_levels(
+    eight_bit: tuple[Captured, list[Tensor], tuple[Tensor, ...]], tmp_path: Path
+) -> None:
+    made, given, expected = eight_bit
+    path = tmp_path / "w8a8.aimodel"
+    to_coreai(made, path, {})
+    names = [tensor.name for tensor in made.contract.inputs]
+    session = CoreAi().load(path, made.contract, threads=1)
+    try:
+        outputs = session.run({k: v.numpy() for k, v in zip(names, given, strict=True)})
+    finally:
+        session.close()
+    alpha = [tensor.name for tensor in made.contract.outputs].index("alpha")
+    assert psnr_db(outputs["alpha"], expected[alpha]) > 30
+    assert sum(each.stat().st_size for each in path.rglob("*")) < 600_000
 
 
 def test_levels_are_the_same_on_either_side_of_a_move_and_results_too(
