@@ -18,6 +18,7 @@ from tiers.errors import UsageError
 _PICTURES = {
     "astronaut": "astronaut.png",
     "chelsea": "chelsea.png",
+    "camera": "camera.png",
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
 }

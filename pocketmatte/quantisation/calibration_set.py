@@ -27,7 +27,7 @@ _FRAMES = 6  # of a scene
 # with a plain subject: where a network does not know its subject, rounding moves everything.
 _LONG = 26
 
-_PICTURES = ("coffee", "chelsea", "rocket")
+_PICTURES = ("chelsea", "rocket", "camera")
 _COMPOSED = 3  # clips
 _SEED = 8
 _LEAST_SHARE = 0.03  # of a composed clip's first frame that is somebody; some have nobody

@@ -25,7 +25,7 @@ def test_every_standard_picture_is_a_colour_photograph(name: str) -> None:
 def test_an_unknown_standard_picture_is_refused_with_the_list() -> None:
     with pytest.raises(UsageError) as caught:
         standard_picture("lenna")
-    names = "astronaut, chelsea, coffee, rocket"
+    names = "astronaut, camera, chelsea, coffee, rocket"
     assert str(caught.value) == f"no standard picture 'lenna'; there are {names}"
 
 

@@ -12,7 +12,7 @@ SPEC = tier("rvm", "t01")
 def test_scenes_have_the_tiers_size_and_somebody_in_them() -> None:
     scenes = calibration_scenes(SPEC, 2)
     assert list(scenes) == [
-        "picture:coffee", "picture:chelsea", "picture:rocket", "composed:0", "composed:1",
+        "picture:chelsea", "picture:rocket", "picture:camera", "composed:0", "composed:1",
         "composed:2",
     ]  # fmt: skip
     for scene in scenes.values():

@@ -23,7 +23,7 @@ from pocketmatte.quantisation.calibration_set import calibration_scenes
 from tiers.spec import TierSpec
 
 CLI = Callable[..., Any]
-NAMES = ("picture:coffee", "picture:chelsea", "composed:0")
+NAMES = ("picture:camera", "picture:chelsea", "composed:0")
 ONNX = "scribble/t01/correct-w8a8.onnx"
 
 
