@@ -17,8 +17,8 @@ from tiers.errors import UsageError
 # documentation names are downloaded on first use.
 _PICTURES = {
     "astronaut": "astronaut.png",
-    "chelsea": "chelsea.png",
     "camera": "camera.png",
+    "chelsea": "chelsea.png",
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
 }
