@@ -25,6 +25,7 @@ _LEVELS = 255  # steps of an eight-bit integer
 _LOW, _HIGH = -128, 127  # of an activation
 _WEIGHT_HIGH = 127  # -128 is left out, so that the levels are symmetric
 _LEAST_STEP = 1e-8  # of a tensor that is zero everywhere
+_BIAS_HIGH = 2**30  # runtimes hold biases in 32 bits, in steps of input times weight
 
 _USEFUL: Mapping[object, Span] = MappingProxyType(
     {
@@ -160,17 +161,19 @@ def rounded(tensor: Tensor, span: Span) -> Tensor:
     return ((tensor / step).round_().add_(zero).clamp_(_LOW, _HIGH) - zero) * step
 
 
-def weight_levels(weight: Tensor) -> tuple[Tensor, Tensor]:
+def weight_levels(weight: Tensor, least: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
     """Return a convolution's weight in whole levels and the steps between them.
 
     Args:
         weight: ``(O, I, H, W)``.
+        least: ``(O,)`` or a number, what steps are at least.
 
     Returns:
         Integers ``(O, I, H, W)`` in -127..127 and steps ``(O,)``: the weight is about their
         product.
     """
     steps = weight.detach().abs().amax((1, 2, 3)).clamp(min=_LEAST_STEP) / _WEIGHT_HIGH
+    steps = torch.maximum(steps, torch.as_tensor(least, dtype=steps.dtype))
     whole = (weight.detach() / steps[:, None, None, None]).round()
     return whole.clamp_(-_WEIGHT_HIGH, _WEIGHT_HIGH).to(torch.int8), steps
 
@@ -195,12 +198,13 @@ def quantise(program: fx.GraphModule, quantisation: Quantisation) -> fx.GraphMod
         ExportError: If it was made for another program.
     """
     found = [layer for layer in layers(program) if layer.weight not in quantisation.kept]
+    taken = {layer.name: quantisation.spans.get(layer.given.name) for layer in found}
     if quantisation.spans:
         _round_tensors(program, quantisation)
     for layer in found:
-        _round_weight(program, layer)
         if (shift := quantisation.shifts.get(layer.name)) is not None:
             _shift(program, layer, shift)
+        _round_weight(program, layer, taken[layer.name])
     program.graph.eliminate_dead_code()
     program.recompile()
     return program
@@ -244,9 +248,14 @@ def _round_tensors(program: fx.GraphModule, quantisation: Quantisation) -> None:
             user.replace_input_with(tensor, back)
 
 
-def _round_weight(program: fx.GraphModule, layer: Layer) -> None:
+def _round_weight(program: fx.GraphModule, layer: Layer, span: Span | None) -> None:
     node = layer.node
-    whole, steps = weight_levels(constant_of(program, layer))
+    least = torch.tensor(0.0)
+    bias = node.args[2] if len(node.args) > 2 else None
+    if span is not None and isinstance(bias, fx.Node):
+        # a channel of tiny weights is its bias: with steps as tiny that would not fit its 32 bits
+        least = _constant(program, bias).detach().abs() / (step_and_zero(span)[0] * _BIAS_HIGH)
+    whole, steps = weight_levels(constant_of(program, layer), least)
     zeros = torch.zeros(len(steps), dtype=torch.int64)
     with program.graph.inserting_before(node):
         held = [

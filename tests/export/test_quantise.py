@@ -122,6 +122,23 @@ def test_a_rounded_program_computes_what_its_numbers_say() -> None:
     torch.testing.assert_close(program(x), expected, rtol=0, atol=1e-6)
 
 
+def test_a_channel_of_tiny_weights_keeps_its_bias_within_32_bits() -> None:
+    layer = nn.Conv2d(1, 2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([1e-12, 0.5]).view(2, 1, 1, 1))
+        layer.bias.copy_(torch.tensor([0.75, -0.25]))  # type: ignore[union-attr]
+    x = torch.rand(1, 1, 2, 2)
+    exported = torch.export.export(nn.Sequential(layer), (x,)).module()
+    program = fx.GraphModule(exported, exported.graph)
+    spans = spans_of(program, x)
+    step, _ = step_and_zero(spans[layers(program)[0].given.name])
+    quantise(program, Quantisation(spans=spans, shifts={}))
+    (steps,) = [value for name, value in program.named_buffers() if name.endswith("_steps")]
+    assert (torch.tensor([0.75, 0.25]) / (step * steps) <= 2**31 - 1).all()
+    assert steps[1] == pytest.approx(0.5 / 127)
+    torch.testing.assert_close(program(x), layer(x), atol=0.01, rtol=0)
+
+
 def test_what_is_kept_stays_as_it_is_and_without_spans_weights_alone_are_rounded() -> None:
     module, program, x = two()
     spans = spans_of(program, x)
