@@ -17,8 +17,9 @@ $(INSTALLED): pyproject.toml
 demo: setup
 	.venv/bin/pocketmatte demo $(if $(VIDEO),"$(VIDEO)")
 
+# A process a core, up to four; a file's tests in one of them, since they share what they build.
 test: lint type imports
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -247,7 +247,8 @@ def _compared(
         name: Candidate(recipe=recipe, sessions=sessions) for name, sessions in files.items()
     }
     try:
-        found = compare_all(reference, candidates, group.contracts, group.play, group.scene(frames))
+        scene = group.scene(frames)
+        found = compare_all(reference, candidates, group.contracts, group.play, scene, group.truth)
     except PocketMatteError as error:
         return _Comparison(found={}, failed=str(error))
     return _Comparison(found=found)

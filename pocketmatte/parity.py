@@ -82,6 +82,7 @@ def compare_all(
     contracts: Sequence[ProgramContract],
     play: Callable[[Run, Iterable[Seen]], Iterator[object]],
     scene: Iterable[Seen],
+    truth_of: Callable[[Seen], FloatArray] | None = None,
 ) -> dict[str, dict[str, Parity]]:
     """Compare candidates with the reference, which runs once for all of them.
 
@@ -99,6 +100,7 @@ def compare_all(
         contracts: Of all programs.
         play: Plays the network over a scene with programs run as it is told; yields once a frame.
         scene: What it plays over, gone through once.
+        truth_of: Gives the true mask of a frame of the scene; mattes are held to it as well.
 
     Returns:
         The parity of each file, by candidate and program; of programs that were called.
@@ -118,11 +120,13 @@ def compare_all(
     }
     sound = _finite(run_of(reference))
     runs = [sound, *(_standing_in(sound, tallies[name]) for name in candidates)]
+    seen, *scenes = itertools.tee(scene, len(runs) + 1)
     players = [
         Player(run, lambda noted, own=own: play(noted, own))  # type: ignore[misc]
-        for run, own in zip(runs, itertools.tee(scene, len(runs)), strict=True)
+        for run, own in zip(runs, scenes, strict=True)
     ]
-    frames, calls = _play(players, list(tallies.values()))
+    truths = (None if truth_of is None else truth_of(each) for each in seen)
+    frames, calls = _play(players, list(tallies.values()), truths)
     if not frames:
         msg = "no frames to compare; give at least one"
         raise ValueError(msg)
@@ -138,7 +142,9 @@ def compare_all(
 
 
 def _play(
-    players: Sequence[Player], tallies: Sequence[Mapping[str, Tally]]
+    players: Sequence[Player],
+    tallies: Sequence[Mapping[str, Tally]],
+    truths: Iterable[FloatArray | None],
 ) -> tuple[int, set[str]]:
     """Play the scene to its end; the first player is the reference, the others have the tallies.
 
@@ -147,14 +153,15 @@ def _play(
     """
     frames = 0
     calls: collections.Counter[str] = collections.Counter()
-    for frames, rows in enumerate(in_lockstep(players), start=1):
+    played = zip(in_lockstep(players), truths, strict=True)
+    for frames, (rows, truth) in enumerate(played, start=1):
         for expected, *given in rows:
             step = 0 in (calls[expected.program] % STEP_EVERY, (frames - 1) % STEP_EVERY)
             calls[expected.program] += 1
             for files, call in zip(tallies, given, strict=True):
                 tally = files.get(expected.program)
                 if tally is not None and tally.stopped is None:
-                    tally.take(expected, call, step=step)
+                    tally.take(expected, call, step=step, truth=truth)
     return frames, set(calls)
 
 

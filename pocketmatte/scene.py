@@ -1,6 +1,7 @@
 """Scenes of photographs that move, with masks: what files are proven on, and calibrated with."""
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -12,6 +13,7 @@ from pocketmatte.pictures import UInt8Array
 from pocketmatte.pseudo_video import pseudo_video, standard_picture
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.stepping import as_nchw
+from pocketmatte.tolerances import DRIFT_FRAMES
 from tiers.spec import TierSpec
 
 _STANDARD = "astronaut"
@@ -62,12 +64,17 @@ def standard_scene(spec: TierSpec, count: int) -> Iterator[Moment]:
 
     Args:
         spec: The tier, whose output size frames and masks have.
-        count: Their number; the last moment equals the first.
+        count: Their number. The last moment equals the first; from ``DRIFT_FRAMES`` on the scene is
+            played twice, so that ``signal_errors.drift_ratio`` compares like with like; one that
+            is left over is the first once more.
 
     Returns:
         Frames of multiples of 1/255, as a camera's are, and the person's mask.
     """
-    return pictured_scene(_STANDARD, spec, count)
+    if count < DRIFT_FRAMES:
+        return pictured_scene(_STANDARD, spec, count)
+    laps = (pictured_scene(_STANDARD, spec, count // 2) for _ in range(3))
+    return itertools.islice(itertools.chain.from_iterable(laps), count)
 
 
 def pictured_scene(picture: str, spec: TierSpec, count: int) -> Iterator[Moment]:

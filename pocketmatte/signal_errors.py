@@ -3,15 +3,16 @@
 import math
 from collections.abc import Sequence
 
-from pocketmatte.tolerances import DRIFT_FRAMES, DRIFT_WINDOW
+from pocketmatte.tolerances import DRIFT_FRAMES
 
 
 def drift_ratio(errors: Sequence[float], floor: float) -> float | None:
-    """Return how much larger the error is at the end of a recurrent sequence than at its start.
+    """Return how much larger the error is in the second half of a recurrent sequence.
 
-    ``mean(last n) / max(mean(first n), floor)`` of the RMS errors, frame by frame, with ``n``
-    = ``DRIFT_WINDOW``. The sequence should end on what it began with, so that the content, which
-    moves the error by a factor of ten, is the same at either end.
+    ``mean(last half) / max(mean(first half), floor)`` of the RMS errors, frame by frame. The halves
+    should show the same, since content moves the error by a factor of ten, and so does what is
+    remembered of it: an error that comes and goes with the content gives 1, one that grows without
+    end 3.
 
     Args:
         errors: RMS error of each frame.
@@ -22,8 +23,8 @@ def drift_ratio(errors: Sequence[float], floor: float) -> float | None:
     """
     if len(errors) < DRIFT_FRAMES:
         return None
-    start = math.fsum(errors[:DRIFT_WINDOW]) / DRIFT_WINDOW
-    end = math.fsum(errors[-DRIFT_WINDOW:]) / DRIFT_WINDOW
+    half = len(errors) // 2
+    start, end = (math.fsum(part) / half for part in (errors[:half], errors[-half:]))
     return end / max(start, floor)
 
 

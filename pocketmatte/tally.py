@@ -17,7 +17,9 @@ from pocketmatte.tolerances import (
     FEATURE_RANGE,
     HALF_LARGEST,
     Limits,
+    is_matte,
 )
+from pocketmatte.truth_errors import TruthErrors
 from tiers.contract import ProgramContract, TensorSpec
 from tiers.errors import BundleError
 
@@ -48,6 +50,9 @@ class Parity:
         failures: One sentence for each limit passed, with value and limit.
         mad: Mean absolute difference of the judged output over all calls of its own rollout.
         flipped: Share of the judged output's values that change sides of one half there.
+        rise: By how much the MAD of a judged matte against the scene's mask is above that of
+            PyTorch's; ``None`` where no mask is known.
+        flicker: By what share its dtSSD is, likewise.
         notes: Of values inside that come close to the end of half precision, where the runtime
             sees them; no failure.
     """
@@ -64,6 +69,8 @@ class Parity:
     notes: tuple[str, ...] = ()
     mad: float | None = None
     flipped: float | None = None
+    rise: float | None = None
+    flicker: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -93,6 +100,7 @@ class Tally:
         self._highest = dict.fromkeys(names, -math.inf)
         self._errors: list[float] = []
         self._absolute = self._flips = 0.0
+        self._beside_truth: TruthErrors | None = None
         self._least: FloatArray = np.full((1, 1), np.inf, dtype=np.float32)
         self._most: FloatArray = np.full((1, 1), -np.inf, dtype=np.float32)
         self._calls = 0
@@ -105,13 +113,16 @@ class Tally:
         self._calls += 1
         return self._guarded(inputs, "")
 
-    def take(self, expected: Call, given: Call, *, step: bool) -> None:
+    def take(
+        self, expected: Call, given: Call, *, step: bool, truth: FloatArray | None = None
+    ) -> None:
         """Take one call of either side.
 
         Args:
             expected: Of the reference.
             given: Of the candidate, in its own rollout.
             step: Whether to run the file on the reference's inputs as well.
+            truth: The true mask of the frame, ``(1, 1, H, W)``, if it is known.
         """
         for tensor in self._tensors:
             name, reference = tensor.name, expected.outputs[tensor.name]
@@ -132,6 +143,9 @@ class Tally:
                 self._errors.append(math.sqrt(squares / math.prod(tensor.shape)))
                 self._absolute += float(np.abs(difference).mean())
                 self._flips += flipped_share(given.outputs[name], reference)
+                if truth is not None and is_matte(name):
+                    self._beside_truth = self._beside_truth or TruthErrors()
+                    self._beside_truth.add(reference, given.outputs[name], truth)
         if step and (outputs := self._guarded(expected.inputs, " from PyTorch's inputs")):
             for tensor in self._tensors:
                 name, reference = tensor.name, expected.outputs[tensor.name]
@@ -186,6 +200,8 @@ class Tally:
             notes=tuple(self._near_the_end()),
             mad=None if self._judged is None else self._absolute / self._calls,
             flipped=None if self._judged is None else self._flips / self._calls,
+            rise=None if self._beside_truth is None else self._beside_truth.rise,
+            flicker=None if self._beside_truth is None else self._beside_truth.flicker,
         )
 
     def _guarded(self, inputs: Mapping[str, FloatArray], where: str) -> Tensors | None:
@@ -253,6 +269,10 @@ class Tally:
         held = held_to.strayed(self._judged, mad, flipped)
         if held is not None and held[1] > held[2]:
             yield f"{held[0]} {self._judged} is {held[1]:.1e}; the limit is {held[2]:.1e}"
+        if (seen := self._beside_truth) is not None:
+            for what, value, most in held_to.worse(self._judged, seen.rise, seen.flicker):
+                if value > most:
+                    yield f"{what} {self._judged} is {value:.1e}; the limit is {most:.1e}"
 
     def _drifted(self, drift: float | None, held_to: Limits) -> Iterator[str]:
         if drift is not None and drift > held_to.drift_ratio:

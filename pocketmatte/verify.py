@@ -189,7 +189,7 @@ def _parities(group: Group, sessions: Mapping[str, Session], frames: int) -> dic
         alike = {name: each for name, each in candidates.items() if each.eight_bit is eight_bit}
         if alike:
             scene = group.scene(frames)
-            found |= compare_all(reference, alike, group.contracts, group.play, scene)
+            found |= compare_all(reference, alike, group.contracts, group.play, scene, group.truth)
     return {
         entry.path: found[name][program]
         for name, files in together.items()

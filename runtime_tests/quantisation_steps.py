@@ -17,7 +17,7 @@ from export.quantisation import Quantisation
 from export.recipe import RECIPES
 from pocketmatte.console import note, stdout, table
 from pocketmatte.quantisation.calibration_set import calibration_scenes
-from pocketmatte.quantisation.damage import Damage, damage
+from pocketmatte.quantisation.damage import Damage, damage, true_mattes
 from pocketmatte.quantisation.sensitivity import search
 from pocketmatte.quantisation.simulation import HEADROOM, Scenes, Simulation
 from pocketmatte.scene import standard_scene
@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, seen, unseen in rows
     ]
     columns = (
-        "step", "MAD x 1e3", "flipped x 1e3", "dB", "unseen: MAD", "flipped", "dB",
+        "step", "MAD x 1e3", "rise x 1e3", "flipped x 1e3", "dB",
+        "unseen: MAD", "rise", "flipped", "dB",
     )  # fmt: skip
     stdout.print(table(f"{given.network} {given.tier} {given.recipe}", columns, cells))
     return 0
@@ -69,11 +70,12 @@ def steps(
     unseen = [list(standard_scene(spec, _FRAMES))]
     places: tuple[Scenes, Scenes] = (scenes, unseen)
     references = [simulation.outputs(each) for each in places]
+    truths = [true_mattes(spec, each) for each in places]
 
     def damages(tried: Mapping[str, Quantisation]) -> tuple[Damage, Damage]:
         found = [
-            damage(reference, simulation.outputs(each, tried))
-            for reference, each in zip(references, places, strict=True)
+            damage(reference, simulation.outputs(each, tried), truth)
+            for reference, each, truth in zip(references, places, truths, strict=True)
         ]
         return found[0], found[1]
 
@@ -96,9 +98,9 @@ def steps(
     return rows
 
 
-def _figures(found: Damage) -> tuple[float, float, float]:
+def _figures(found: Damage) -> tuple[float, float, float, float]:
     decibels = math.inf if found.psnr_db is None else found.psnr_db
-    return 1e3 * found.mad, 1e3 * found.flipped, decibels
+    return 1e3 * found.mad, 1e3 * found.rise, 1e3 * found.flipped, decibels
 
 
 if __name__ == "__main__":

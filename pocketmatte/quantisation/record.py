@@ -42,7 +42,7 @@ class QuantisationRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     key: Sha256
     network: str
     tier: str
@@ -130,7 +130,7 @@ def made_record(spec: TierSpec, recipe: str, network: nn.Module, key: str) -> Qu
     ]
     return QuantisationRecord.model_validate(
         {
-            "schema_version": 1,
+            "schema_version": 2,
             "key": key,
             "network": spec.network,
             "tier": spec.name,

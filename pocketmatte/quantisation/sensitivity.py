@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from export.quantisation import Quantisation
 from export.quantise import groups
-from pocketmatte.quantisation.damage import Damage, damage, excess
+from pocketmatte.quantisation.damage import Damage, damage, excess, true_mattes
 from pocketmatte.quantisation.simulation import Scenes, Simulation
 
 OnTrial: TypeAlias = Callable[[str], None]
@@ -71,12 +71,14 @@ class _Trial:
     def __init__(self, simulation: Simulation, scenes: Scenes, on_trial: OnTrial) -> None:
         self._simulation, self._scenes, self._on_trial = simulation, scenes, on_trial
         self._reference = simulation.outputs(scenes)
+        self._truths = true_mattes(simulation.spec, scenes)
 
     def __call__(
         self, given: Mapping[str, Quantisation], name: str = "everything"
     ) -> tuple[Damage, float]:
         """Return the damage, and how many times what is allowed it is."""
-        found = damage(self._reference, self._simulation.outputs(self._scenes, given))
+        rounded = self._simulation.outputs(self._scenes, given)
+        found = damage(self._reference, rounded, self._truths)
         self._on_trial(name)
         return found, excess(found, self._simulation.spec, self._simulation.recipe.name)
 

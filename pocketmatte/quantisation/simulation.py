@@ -9,18 +9,17 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
+from export.levels import least_steps, rounded_weight, useful_span, with_headroom
 from export.program import Captured, capture
 from export.quantisation import Quantisation, Span
 from export.quantise import (
+    Layer,
+    bias_of,
     constant_of,
     graph_of,
     layers,
     quantise,
-    rounded,
     rounded_tensors,
-    rounded_weight,
-    useful_span,
-    with_headroom,
 )
 from export.quiet import quiet
 from export.recipe import recipe as recipe_of
@@ -85,9 +84,10 @@ class Simulation:
         States, memories and features are those that the tier itself makes on its way through the
         scenes. Spans are smallest and largest values, and some more: what other scenes go beyond
         is cut off, which costs more than coarser levels do. Shifts are how far a layer's
-        output lies, in the mean of each channel, from what it is with rounded inputs and weights:
-        the bias correction of Nagel et al., "Data-Free Quantization through Weight Equalization and
-        Bias Correction", ICCV 2019, measured instead of derived.
+        output lies, in the mean of each channel, from what it is with rounded weights: the bias
+        correction of Nagel et al., "Data-Free Quantization through Weight Equalization and Bias
+        Correction", ICCV 2019, measured instead of derived. What rounded inputs shift is left out:
+        it is of the scenes that were seen, and made others worse.
 
         Args:
             scenes: What the tier is played over, twice.
@@ -142,7 +142,7 @@ class Simulation:
         }
         run = run_of(sessions)
         for outputs in ROLLOUTS[self.spec.network](self.spec, run, scene):
-            yield outputs[self._judged_name].reshape(-1)
+            yield outputs[self._judged_name]
 
 
 class _Watching(fx.Interpreter, abc.ABC):
@@ -183,21 +183,24 @@ class _Shifts(_Watching):
     def __init__(self, graph: fx.GraphModule, spans: Mapping[str, Span]) -> None:
         super().__init__(graph)
         self._layers = {layer.name: layer for layer in layers(graph)}
-        self._weights = {
-            name: rounded_weight(constant_of(graph, layer)) for name, layer in self._layers.items()
-        }
         self._spans = spans
+        self._weights = {
+            name: rounded_weight(constant_of(graph, layer), self._least(graph, layer))
+            for name, layer in self._layers.items()
+        }
         self._sums: dict[str, Tensor] = {}
         self._calls: dict[str, int] = {}
+
+    def _least(self, graph: fx.GraphModule, layer: Layer) -> Tensor | float:
+        bias, span = bias_of(graph, layer), self._spans.get(layer.given.name)
+        return 0.0 if bias is None or span is None else least_steps(bias, span)
 
     def look(self, node: fx.Node, result: Tensor) -> None:
         layer = self._layers.get(node.name)
         if layer is None:
             return
         given, _, *others = self.fetch_args_kwargs_from_env(node)[0]
-        span = self._spans.get(layer.given.name)
-        taken = given if span is None else rounded(given, span)
-        off = result - torch.ops.aten.conv2d.default(taken, self._weights[node.name], *others)
+        off = result - torch.ops.aten.conv2d.default(given, self._weights[node.name], *others)
         mean = off.mean((0, 2, 3))
         self._sums[node.name] = self._sums.get(node.name, torch.zeros_like(mean)) + mean
         self._calls[node.name] = self._calls.get(node.name, 0) + 1

@@ -12,6 +12,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from export.level_moves import with_level_moves
+from export.levels import (
+    rounded,
+    rounded_weight,
+    step_and_zero,
+    useful_span,
+    weight_levels,
+    with_headroom,
+)
 from export.program import Captured
 from export.quantisation import Quantisation
 from export.quantise import (
@@ -21,13 +29,7 @@ from export.quantise import (
     layers,
     quantise,
     quantised,
-    rounded,
     rounded_tensors,
-    rounded_weight,
-    step_and_zero,
-    useful_span,
-    weight_levels,
-    with_headroom,
 )
 from export.recipe import recipe
 from export.targets import TARGETS

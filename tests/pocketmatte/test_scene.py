@@ -1,6 +1,7 @@
 import numpy as np
 
 from pocketmatte.scene import standard_scene
+from pocketmatte.tolerances import DRIFT_FRAMES
 from tiers.ladder import tier
 
 
@@ -26,3 +27,14 @@ def test_the_mask_moves_with_the_person() -> None:
         brightness = moment.frame.mean(axis=1, keepdims=True)
         inside, outside = moment.mask > 0.5, moment.mask < 0.5
         assert brightness[outside].mean() > brightness[inside].mean() + 0.05
+
+
+def test_a_scene_long_enough_to_judge_drift_is_played_twice() -> None:
+    spec = tier("rvm", "t01")
+    frames = [moment.frame for moment in standard_scene(spec, DRIFT_FRAMES + 1)]
+    half = DRIFT_FRAMES // 2
+    assert len(frames) == DRIFT_FRAMES + 1
+    for first, second in zip(frames[:half], frames[half : 2 * half], strict=True):
+        np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(frames[0], frames[-1])
+    assert np.abs(frames[half // 2] - frames[0]).mean() > 0.02

@@ -12,6 +12,7 @@ from torch import fx, nn
 
 from export.quantisation import Quantisation
 from export.recipe import recipe
+from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation.damage import Damage, damage, excess
 from pocketmatte.quantisation.sensitivity import search
 from pocketmatte.quantisation.simulation import Simulation
@@ -23,22 +24,48 @@ from tiers.networks import build
 RVM, SCRIBBLE = tier("rvm", "t01"), tier("scribble", "t01")
 
 
-def test_damage_is_of_all_frames_of_all_clips() -> None:
+def test_damage_is_of_all_frames_and_every_clip_counts_the_same() -> None:
     one, two = (np.full(4, value, dtype=np.float32) for value in (0.4, 0.6))
     found = damage([[one, one], [one]], [[one, two], [one]])
-    assert found.mad == pytest.approx(0.2 / 3)
-    assert found.flipped == pytest.approx(1 / 3)
-    assert found.psnr_db == pytest.approx(-10 * math.log10(0.04 / 3))
+    assert found.mad == pytest.approx(0.2 / 4)
+    assert found.flipped == pytest.approx(1 / 4)
+    assert found.psnr_db == pytest.approx(-10 * math.log10(0.04 / 4))
     assert damage([[one]], [[one]]).psnr_db is None
+
+
+def test_the_worst_of_many_clips_does_not_rule_them_all() -> None:
+    one, two = (np.full(4, value, dtype=np.float32) for value in (0.4, 0.5))
+    wild = np.full(4, 1.0, dtype=np.float32)
+    assert damage([[one]] * 4, [[wild], [two], [two], [one]]).mad == pytest.approx(0.2 / 3)
+    assert damage([[one]] * 3, [[wild], [two], [one]]).mad == pytest.approx(0.7 / 3)
 
 
 def test_mattes_are_held_to_their_mad_and_masks_to_what_changes_sides() -> None:
     found = Damage(mad=1e-3, flipped=2e-3, psnr_db=60)
-    assert excess(found, RVM, "w8a8") == pytest.approx(1e-3 / (0.4 * 2e-3))
+    assert excess(found, RVM, "w8a8") == pytest.approx(1e-3 / (0.4 * 4e-3))
     assert excess(found, SCRIBBLE, "w8a8") == pytest.approx(2e-3 / (0.4 * 1e-2))
     assert excess(found, SCRIBBLE, "w8a8", spare=False) == pytest.approx(2e-3 / 1e-2)
     nothing = Damage(mad=0.0, flipped=0.0, psnr_db=None)
     assert excess(nothing, RVM, "w8a8") == 0
+
+
+def test_mattes_are_held_to_the_truth_too() -> None:
+    risen = Damage(mad=1e-4, flipped=0.0, psnr_db=60, rise=1e-3)
+    assert excess(risen, RVM, "w8a8") == pytest.approx(1e-3 / (0.4 * 1e-3))
+    assert excess(risen, RVM, "w8a8", spare=False) == pytest.approx(1)
+    restless = Damage(mad=1e-4, flipped=0.0, psnr_db=60, flicker=0.2)
+    assert excess(restless, RVM, "w8a8", spare=False) == pytest.approx(2)
+    assert excess(restless, SCRIBBLE, "w8a8") < 1
+
+
+def test_a_matte_that_fits_one_clip_better_makes_good_for_no_other() -> None:
+    truth = np.zeros((1, 1, 2, 2), dtype=np.float32)
+    near, far = (np.full_like(truth, value) for value in (0.25, 0.5))
+    found = damage([[near, near], [far, far]], [[far, far], [near, near]], [[truth] * 2] * 2)
+    assert found.rise == pytest.approx(0.25 / 2)
+    assert found.flicker == 0
+    restless = damage([[near, far]], [[near, 3 * near]], [[truth] * 2])
+    assert restless.flicker == pytest.approx(1)
 
 
 def test_psnr_holds_whatever_the_rest_is() -> None:
@@ -86,38 +113,41 @@ class _Simulation:
                 for name, value in self.damages.items()
                 if not {f"parts.{name}.0.0", f"parts.{name}.0.1"} <= kept
             )
-        return [[np.full(4, 0.6 + total, dtype=np.float32)]]
+        return [[np.full((1, 1, 2, 2), 0.6 + total, dtype=np.float32)]]
 
 
 def found_with(damages: Sequence[float]) -> tuple[Damage, float, list[str], set[str]]:
     simulation = _Simulation(dict(zip("abcd", damages, strict=True)))
     plain = {"matte": Quantisation(spans={}, shifts={})}
-    found = search(cast("Simulation", simulation), plain, [])
+    nothing, everything = np.zeros((1, 3, 2, 2), np.float32), np.ones((1, 1, 2, 2), np.float32)
+    scene = [Moment(frame=nothing, mask=everything)]  # what is brighter fits better
+    found = search(cast("Simulation", simulation), plain, [scene])
     kept = set(found.quantisations["matte"].kept)
     assert found.mixed == bool(kept)
     return found.damage, found.excess, [block.name for block in found.ranking], kept
 
 
 def test_nothing_is_kept_where_all_may_be_rounded() -> None:
-    found, over, ranking, kept = found_with([1e-4, 2e-4, 1e-4, 2e-4])
-    assert found.mad == pytest.approx(6e-4, rel=1e-3)
-    assert over == pytest.approx(6e-4 / 8e-4, rel=1e-3)
+    found, over, ranking, kept = found_with([2e-4, 4e-4, 2e-4, 4e-4])
+    assert found.mad == pytest.approx(12e-4, rel=1e-3)
+    assert found.rise == 0
+    assert over == pytest.approx(12e-4 / 16e-4, rel=1e-3)
     assert (ranking, kept) == ([], set())
 
 
 def test_the_worst_blocks_are_kept_and_no_more_than_needed() -> None:
-    found, over, ranking, kept = found_with([1e-4, 5e-4, 2e-4, 3e-4])
+    found, over, ranking, kept = found_with([2e-4, 12e-4, 5e-4, 8e-4])
     assert ranking == [f"parts.{name}" for name in "bdca"]
     assert kept == {"parts.b.0.0", "parts.b.0.1"}
-    assert found.mad == pytest.approx(6e-4, rel=1e-3)
+    assert found.mad == pytest.approx(15e-4, rel=1e-3)
     assert over <= 1
 
 
 def test_a_search_that_would_keep_more_than_three_quarters_says_so() -> None:
-    found, over, _, kept = found_with([2e-3, 2e-3, 2e-3, 2e-3])
-    assert over == pytest.approx(2e-3 / 8e-4, rel=1e-3)
+    found, over, _, kept = found_with([5e-3, 5e-3, 5e-3, 5e-3])
+    assert over == pytest.approx(5e-3 / 16e-4, rel=1e-3)
     assert len(kept) == 6  # three blocks of two layers
-    assert found.mad == pytest.approx(2e-3, rel=1e-3)
+    assert found.mad == pytest.approx(5e-3, rel=1e-3)
 
 
 def test_only_the_alpha_of_a_matter_is_judged() -> None:
@@ -126,4 +156,4 @@ def test_only_the_alpha_of_a_matter_is_judged() -> None:
     network = build(RVM).eval()
     (scene,) = (list(pictured_scene("coffee", RVM, 1)),)
     ((found,),) = Simulation(RVM, network, "w8a8", 1).outputs([scene])
-    assert found.shape == (math.prod(RVM.output_hw),)
+    assert found.shape == (1, 1, *RVM.output_hw)
