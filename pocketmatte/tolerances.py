@@ -97,15 +97,17 @@ LIMITS: Mapping[str, Limits] = MappingProxyType(
         # 1.7e-5 (shipped weights, t01-t11), 3.8e-5 (official weights, t08), 4.5e-5 (seeded, t12).
         # With its own states fed back 4.4e-5, 2.1e-4 and 5.8e-5: rounding that recurrence
         # amplifies, as it does in PyTorch, whose fp32 is up to 1e-4 from its float64. PSNR of alpha
-        # 119-162 dB. Drift 0.04-0.44 with the floor (t01 and t04 of the networks with states):
-        # RMS of alpha is 4e-8 to 7e-7, which is rounding. The floor lies just above, 50 dB below what 70 dB allows (3e-4).
+        # 119-162 dB. Drift 0.04-0.44 with the floor (t01 and t04 of the networks with states): RMS
+        # of alpha is 4e-8 to 7e-7, which is rounding. The floor lies just above, 50 dB below what
+        # 70 dB allows (3e-4).
         "fp32": Limits(
             psnr_db=70.0, others_psnr_db=70.0, max_abs=5e-5, drift_ratio=1.5, drift_floor=1e-6
         ),
         # Measured likewise: PSNR of alpha 65-88 dB (t01-t11, official t08); drift 0.65-1.35 (t01
-        # and t04 of the networks with states). RMS of alpha 2e-4 to 2e-3. The floor is what storing alpha in half precision alone costs: a
-        # spacing of 2^-11 below 1, uniform, gives 1.4e-4. States of rvm 56-74 dB; features of the
-        # other networks' deepest rows, seeded, from 48 dB, of ExecuTorch's matanyone t12.
+        # and t04 of the networks with states). RMS of alpha 2e-4 to 2e-3. The floor is what storing
+        # alpha in half precision alone costs: a spacing of 2^-11 below 1, uniform, gives 1.4e-4.
+        # States of rvm 56-74 dB; features of the other networks' deepest rows, seeded, from 48 dB,
+        # of ExecuTorch's matanyone t12.
         "fp16": Limits(
             psnr_db=50.0, others_psnr_db=40.0, max_abs=None, drift_ratio=1.5, drift_floor=2e-4
         ),

@@ -119,7 +119,7 @@ def test_clips_stand_beside_those_of_single_precision(
 
 
 def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
-    """The steps of one layer's weights, half as large again, in a file that is vouched for."""
+    """The steps of one layer's weights, twice as large, in a file that is vouched for."""
     path = bundle / ONNX
     model = onnx.load(path)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -130,7 +130,7 @@ def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
     ]
     steps = layers[0]
     held = numpy_helper.to_array(steps)
-    steps.CopyFrom(numpy_helper.from_array(np.asarray(held * 1.5, dtype=held.dtype), steps.name))
+    steps.CopyFrom(numpy_helper.from_array(np.asarray(held * 2, dtype=held.dtype), steps.name))
     onnx.save(model, path)
     manifest = read_manifest(bundle)
     new = [
