@@ -50,6 +50,7 @@ class Row:
         faster: Time of one step of every program in single precision over these, the fastest
             samples of one run of ``bench``; ``None`` where not timed.
         mad: Of the judged output to PyTorch's on the standard scene, from ``verify``.
+        rise: Of a matte: by how much its MAD to the scene's mask is above PyTorch's there.
         flipped: Share of its values that change sides of one half there.
         drift: Error at the end over that at the start; ``None`` where not judged.
         status: Of ``verify``: the worst of its files; ``None`` before it ran.
@@ -71,6 +72,7 @@ class Row:
     smaller: float | None
     faster: float | None
     mad: float | None
+    rise: float | None
     flipped: float | None
     drift: float | None
     status: str | None
@@ -102,7 +104,7 @@ def report(
         BundleError: If a file, a record or a result is missing or damaged.
         PocketMatteError: If a folder cannot be measured.
     """
-    verdicts, times = _verdicts(root), _times(root)
+    verdicts, times = verdicts_of(root), _times(root)
     rows = []
     for same in same_tier(manifest.artifacts):
         first = same[0]
@@ -158,7 +160,8 @@ def _row(
     return Row(
         network=first.network, tier=first.tier, orientation=first.frame.orientation,
         format=first.format, recipe=first.recipe, bytes=size, smaller=smaller, faster=faster,
-        mad=parity and parity.get("mad"), flipped=parity and parity.get("flipped"),
+        mad=parity and parity.get("mad"), rise=parity and parity.get("rise"),
+        flipped=parity and parity.get("flipped"),
         drift=parity and parity.get("drift"),
         status="failed" if "failed" in states else next(iter(sorted(states)), None),
         mixed=bool(kept), kept=kept, layers=layers, stable=stable, metrics=metrics,
@@ -188,7 +191,12 @@ def _measured(
     return evaluate(spec.network, spec.name, measures, opened).mean
 
 
-def _verdicts(root: Path) -> dict[str, Mapping[str, Any]]:
+def verdicts_of(root: Path) -> dict[str, Mapping[str, Any]]:
+    """Return what ``verify`` found of each file, by its SHA-256.
+
+    Raises:
+        BundleError: If the results cannot be read.
+    """
     held = _results(root, "parity").get("artifacts", [])
     return {each["sha256"]: each for each in held}
 

@@ -32,7 +32,7 @@ PLAIN_FORMAT = "pocketmatte.plain/1"
 # What comes with the package: see ``Weights.sha256``; their cards are in docs/models.
 SHIPPED: Mapping[str, str] = MappingProxyType(
     {
-        "rvm": "4a015cab8402277b7ff1a571bc4e7b769c4c647c2996b3f56618ca941c06a92f",
+        "rvm": "65a92177852f61752c4a6297d061ad2b1d4e498ee783d8a9fde158cfa82af66a",
         "foreground": "8be83386cffe9a66d6f8449e4970b7579692d4bb213a85193b4cdf3b402a8c4b",
         "scribble": "a7c307a16e3827baf9f5e020f254c65848c6d85032a152542c12191a4d2773ae",
         "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",

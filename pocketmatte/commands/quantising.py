@@ -123,8 +123,8 @@ def reported(
 def _table(rows: "Sequence[Row]") -> Table:
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
     columns = (
-        "tier", "file", "MB", "smaller", "faster", "MAD", "flipped", "drift", "kept", "stable",
-        *names, "verdict", "offered",
+        "tier", "file", "MB", "smaller", "faster", "MAD", "rise", "flipped", "drift", "kept",
+        "stable", *names, "verdict", "offered",
     )  # fmt: skip
     cells = [
         (
@@ -134,6 +134,7 @@ def _table(rows: "Sequence[Row]") -> Table:
             _shown(row.smaller, "{:.2f}x"),
             _shown(row.faster, "{:.2f}x"),
             _shown(row.mad, "{:.1e}"),
+            _shown(row.rise, "{:+.1e}"),
             _shown(row.flipped, "{:.1e}"),
             _shown(row.drift, "{:.2f}"),
             f"{row.kept}/{row.layers}" if row.layers else None,

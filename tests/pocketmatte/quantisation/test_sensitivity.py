@@ -79,7 +79,7 @@ class _Blocks(nn.Module):
         super().__init__()
         self.parts = nn.ModuleDict(
             {
-                name: nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)))
+                name: nn.Sequential(nn.Sequential(nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)))
                 for name in "abcd"
             }
         )
@@ -98,7 +98,7 @@ class _Simulation:
 
     def __init__(self, damages: Mapping[str, float]) -> None:
         self.damages = damages
-        exported = torch.export.export(_Blocks(), (torch.zeros(1, 1, 2, 2),)).module()
+        exported = torch.export.export(_Blocks(), (torch.zeros(1, 8, 2, 2),)).module()
         graph = fx.GraphModule(exported, exported.graph)
         self.programs = {"matte": SimpleNamespace(graph=graph)}
 
