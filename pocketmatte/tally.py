@@ -39,7 +39,8 @@ class Parity:
             file computes; the rest is what recurrence makes of it.
         free_max_abs: Largest absolute difference of each in the candidate's own rollout.
         psnr_db: PSNR of each, peak 1, over all calls of its own rollout; ``None`` where not
-            one bit of value differs.
+            one bit of value differs. Of a picture beside a matte, multiplied by the reference's
+            matte: as it shows.
         judged: The output that people see, if the program gives one.
         drift: ``drift_ratio`` of that output; ``None`` below ``DRIFT_FRAMES`` calls, without such
             an output, and where the network carries no state.
@@ -92,6 +93,10 @@ class Tally:
         self._judged = contract.judged
         self._seen = {t.name for t in contract.outputs if t.picture or t.name == contract.judged}
         self._pictures = {tensor.name for tensor in contract.outputs if tensor.picture}
+        judged = contract.judged or ""
+        self._matte = judged if is_matte(judged) else ""
+        # what a foreground is where its matte is 0 nobody sees, and no training has said
+        self._shown = self._pictures - {self._matte} if self._matte else frozenset()
         self._names = names = [tensor.name for tensor in contract.outputs]
         self._max_abs = dict.fromkeys(names, 0.0)
         self._free_max_abs = dict.fromkeys(names, 0.0)
@@ -127,7 +132,10 @@ class Tally:
         for tensor in self._tensors:
             name, reference = tensor.name, expected.outputs[tensor.name]
             difference = (given.outputs[name] - reference) / _scale(tensor, reference)
-            squares = float(np.square(difference, dtype=np.float64).sum())
+            shown = difference
+            if name in self._shown:
+                shown = difference * expected.outputs[self._matte]
+            squares = float(np.square(shown, dtype=np.float64).sum())
             self._squares[name] += squares
             self._free_max_abs[name] = max(self._free_max_abs[name], _largest(difference))
             self._lowest[name] = min(self._lowest[name], float(reference.min()))
