@@ -20,6 +20,7 @@ from pocketmatte.cli import run
 from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation import record as module
 from pocketmatte.quantisation.calibration_set import calibration_scenes
+from runtime_tests.matrix_counts import counted, main
 from tiers.spec import TierSpec
 
 CLI = Callable[..., Any]
@@ -149,6 +150,13 @@ def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
     assert told.code == 1
     rows = {(r["format"], r["recipe"]): r for r in json.loads(told.out)["rows"]}
     assert not rows["onnx", "w8a8"]["offered"]
+    counts = counted([bundle])
+    wrong, right = counts["scribble", "onnx", "w8a8"], counts["scribble", "coreml", "w8a8"]
+    assert (wrong.tiers, wrong.passed, wrong.failed, wrong.not_offered) == (1, 0, 1, 1)
+    assert (right.tiers, right.passed, right.failed, right.not_offered) == (1, 1, 0, 0)
+    missing = counts["scribble", "onnx", "fp16"]
+    assert (missing.tiers, missing.passed, missing.failed, missing.not_offered) == (1, 0, 0, 1)
+    assert main([str(bundle)]) == 1
 
 
 def test_a_record_that_is_gone_is_told_and_made_again(
