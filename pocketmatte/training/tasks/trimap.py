@@ -117,13 +117,6 @@ class TrimapTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
-            # the rows that run at sizes which few steps of the others saw
-            "wider": (
-                Stage(
-                    name="own size", steps=300, size_hw=(224, 400), length=7, batch=2,
-                    learning_rate=(7e-4, 3e-5), distillation=0.25, held="t03",
-                ),
-            ),
             # Three frames of 320 x 320 and the rate are OTVM's, where they train a network that
             # knows masks already; the warmer first stage, batches and numbers of steps are ours.
             "paper": (
