@@ -12,7 +12,7 @@ from pocketmatte.bundle import bundle_weights, weights_entry
 from pocketmatte.eight_bit import EightBit
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.matting.board import Moment, Run, Scene, Tensors
-from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
+from pocketmatte.runtimes.protocol import Runtime, Session
 from pocketmatte.runtimes.table import prover, runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
@@ -55,11 +55,6 @@ class Group:
         recurrent = any(contract.states for contract in self.contracts)
         count = frames if recurrent else min(frames, STATELESS_FRAMES)
         return standard_scene(self.spec, count)
-
-    @staticmethod
-    def truth(moment: Moment) -> FloatArray:
-        """Return the true mask of a frame of the scene."""
-        return moment.mask
 
     def play(self, run: Run, scene: Scene) -> Iterator[Tensors]:
         """Play the network over a scene."""

@@ -12,6 +12,7 @@ from pocketmatte.bundle import read_bundle
 from pocketmatte.groups import Group, open_group, same_tier
 from pocketmatte.host import nameless
 from pocketmatte.integrity import fault
+from pocketmatte.matting.board import true_mask
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
 from pocketmatte.tally import Parity, not_finite
@@ -248,7 +249,7 @@ def _compared(
     }
     try:
         scene = group.scene(frames)
-        found = compare_all(reference, candidates, group.contracts, group.play, scene, group.truth)
+        found = compare_all(reference, candidates, group.contracts, group.play, scene, true_mask)
     except PocketMatteError as error:
         return _Comparison(found={}, failed=str(error))
     return _Comparison(found=found)

@@ -14,6 +14,7 @@ from pocketmatte.bundle import read_bundle
 from pocketmatte.delegation import broken_up
 from pocketmatte.groups import Group, open_group, open_session, prover_of, runtime_of, same_tier
 from pocketmatte.integrity import fault, package_fault
+from pocketmatte.matting.board import true_mask
 from pocketmatte.mlprogram.read import read_package
 from pocketmatte.package_proof import Task, differences
 from pocketmatte.parity import Candidate, compare_all
@@ -189,7 +190,7 @@ def _parities(group: Group, sessions: Mapping[str, Session], frames: int) -> dic
         alike = {name: each for name, each in candidates.items() if each.eight_bit is eight_bit}
         if alike:
             scene = group.scene(frames)
-            found |= compare_all(reference, alike, group.contracts, group.play, scene, group.truth)
+            found |= compare_all(reference, alike, group.contracts, group.play, scene, true_mask)
     return {
         entry.path: found[name][program]
         for name, files in together.items()

@@ -31,6 +31,11 @@ class Moment:
     mask: FloatArray
 
 
+def true_mask(moment: Moment) -> FloatArray:
+    """Return the true mask of a moment."""
+    return moment.mask
+
+
 Scene: TypeAlias = Iterable[Moment]
 Rollout: TypeAlias = Callable[[TierSpec, Run, Scene], Iterator[Tensors]]
 
