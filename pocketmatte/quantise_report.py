@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,11 +12,14 @@ from export.manifest import Artifact, Manifest
 from export.recipe import RECIPES
 from pocketmatte.evaluate import evaluate
 from pocketmatte.groups import runnable, same_tier
+from pocketmatte.metrics import MAD_SCALE
 from pocketmatte.protocols.opening import bundle_tier
 from pocketmatte.protocols.protocol import Measure
 from pocketmatte.quantisation.damage import excess
 from pocketmatte.quantisation.record import read_record
 from pocketmatte.results import FOLDER
+from pocketmatte.tolerances import is_matte, limits
+from tiers.contract_table import judged_of
 from tiers.errors import BundleError
 from tiers.ladder import tier as tier_of
 from tiers.spec import TierSpec
@@ -60,7 +63,8 @@ class Row:
             files may differ from PyTorch; ``None`` in floating point.
         metrics: Of the network's protocol on the given folders, by name: what the format's files in
             single precision reach and what these reach.
-        offered: Whether it pays and holds: ``FASTER`` or ``SMALLER``, and not failed.
+        faults: What of the metrics is worse than a recipe may be; see ``clip_faults``.
+        offered: Whether it pays and holds: ``FASTER`` or ``SMALLER``, not failed and no fault.
     """
 
     network: str
@@ -81,6 +85,7 @@ class Row:
     layers: int
     stable: bool | None
     metrics: Mapping[str, tuple[float, float]]
+    faults: tuple[str, ...]
     offered: bool
 
 
@@ -156,6 +161,7 @@ def _row(
         for program in record.programs.values():
             layers += len(program.shifts)
         kept = sum(_kept(entry) for entry in files)
+    faults = tuple(clip_faults(spec, first.recipe, metrics))
     pays = (faster or 0) >= FASTER or (smaller or 0) >= SMALLER
     return Row(
         network=first.network, tier=first.tier, orientation=first.frame.orientation,
@@ -164,9 +170,29 @@ def _row(
         flipped=parity and parity.get("flipped"),
         drift=parity and parity.get("drift"),
         status="failed" if "failed" in states else next(iter(sorted(states)), None),
-        mixed=bool(kept), kept=kept, layers=layers, stable=stable, metrics=metrics,
-        offered=pays and bool(states) and "failed" not in states,
+        mixed=bool(kept), kept=kept, layers=layers, stable=stable, metrics=metrics, faults=faults,
+        offered=pays and bool(states) and "failed" not in states and not faults,
     )  # fmt: skip
+
+
+def clip_faults(
+    spec: TierSpec, recipe: str, metrics: Mapping[str, tuple[float, float]]
+) -> Iterator[str]:
+    """Yield what a recipe's mattes lose on clips beyond its ``matte_rise`` and ``matte_flicker``.
+
+    Args:
+        spec: The tier; of one that gives masks no limit is set on clips.
+        recipe: Name of the recipe.
+        metrics: By name, in single precision and in the recipe, in published scale.
+    """
+    if not (is_matte(judged_of(spec)) and {"mad", "dtssd"} <= metrics.keys()):
+        return
+    (mad, mad_here), (dtssd, dtssd_here) = metrics["mad"], metrics["dtssd"]
+    rise = (mad_here - mad) / MAD_SCALE
+    flicker = dtssd_here / dtssd - 1 if dtssd else 0.0
+    for what, value, most in limits(recipe).worse(judged_of(spec), rise, flicker):
+        if value > most:
+            yield f"{what} {judged_of(spec)} on the clips is {value:.1e}; the limit is {most:.1e}"
 
 
 def _kept(entry: Artifact) -> int:

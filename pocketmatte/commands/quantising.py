@@ -116,7 +116,10 @@ def reported(
     ):
         if missing:
             note(f"not all files were measured: run pocketmatte {what} {relative(bundle)}")
-    failed = [row for row in rows if row.status == "failed"]
+    for row in rows:
+        for fault in row.faults:
+            note(f"{row.network} {row.tier} {row.format} {row.recipe}: {fault}")
+    failed = [row for row in rows if row.status == "failed" or row.faults]
     return Done(result={"rows": rows}, table=_table(rows), passed=not failed)
 
 
