@@ -82,12 +82,6 @@ def step_and_zero(span: Span) -> tuple[float, int]:
     return step, max(LOW, min(HIGH, round(LOW - low / step)))
 
 
-def rounded(tensor: Tensor, span: Span) -> Tensor:
-    """Return a tensor as eight bits hold it."""
-    step, zero = step_and_zero(span)
-    return ((tensor / step).round_().add_(zero).clamp_(LOW, HIGH) - zero) * step
-
-
 def weight_levels(weight: Tensor, least: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
     """Return a convolution's weight in whole levels and the steps between them.
 
@@ -111,14 +105,19 @@ def rounded_weight(weight: Tensor, least: Tensor | float = 0.0) -> Tensor:
     return whole * steps[:, None, None, None]
 
 
-def least_steps(bias: Tensor, span: Span) -> Tensor:
+def least_steps(bias: Tensor | None, span: Span | None) -> Tensor | float:
     """Return what the steps of a convolution's weight are at least, so that its bias can be held.
 
     Runtimes hold a bias in 32 bits, in steps of input times weight. A channel of next to no weight
     is its bias, which would not fit with steps as tiny as that weight.
 
     Args:
-        bias: ``(O,)``.
-        span: Of the tensor that the convolution takes.
+        bias: ``(O,)``, if it has one.
+        span: Of the tensor that the convolution takes, if that is rounded.
+
+    Returns:
+        ``(O,)``, or 0 where nothing has to fit.
     """
+    if bias is None or span is None:
+        return 0.0
     return bias.detach().abs() / (step_and_zero(span)[0] * _BIAS_HIGH)

@@ -55,7 +55,7 @@ class Row:
         mad: Of the judged output to PyTorch's on the standard scene, from ``verify``.
         rise: Of a matte: by how much its MAD to the scene's mask is above PyTorch's there.
         flipped: Share of its values that change sides of one half there.
-        drift: Error at the end over that at the start; ``None`` where not judged.
+        drift: Error in the second lap over that in the first; ``None`` where not judged.
         status: Of ``verify``: the worst of its files; ``None`` before it ran.
         mixed: Whether blocks are kept in floating point.
         kept, layers: Convolutions kept, and all there are.
@@ -115,7 +115,7 @@ def report(
         first = same[0]
         measures = folders.get(first.network, ())
         spec = tier_of(first.network, first.tier).oriented(first.frame.orientation)
-        together = _together(same)
+        together = together_of(same)
         expected: dict[str, dict[str, float]] = {}  # by format
         for (form, recipe), files in together.items():
             if recipe == REFERENCE:
@@ -203,7 +203,8 @@ def _kept(entry: Artifact) -> int:
     return len(kept)
 
 
-def _together(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], list[Artifact]]:
+def together_of(artifacts: Sequence[Artifact]) -> dict[tuple[str, str], list[Artifact]]:
+    """Return the artifacts of one tier by format and recipe."""
     found: dict[tuple[str, str], list[Artifact]] = {}
     for entry in artifacts:
         found.setdefault((entry.format, entry.recipe), []).append(entry)

@@ -151,7 +151,7 @@ class Tally:
                 self._errors.append(math.sqrt(squares / math.prod(tensor.shape)))
                 self._absolute += float(np.abs(difference).mean())
                 self._flips += flipped_share(given.outputs[name], reference)
-                if truth is not None and is_matte(name):
+                if truth is not None and name == self._matte:
                     self._beside_truth = self._beside_truth or TruthErrors()
                     self._beside_truth.add(reference, given.outputs[name], truth)
         if step and (outputs := self._guarded(expected.inputs, " from PyTorch's inputs")):

@@ -8,8 +8,9 @@ is for ``bench``; a tier counts as offered here where it is smaller alone.
 
 import argparse
 import dataclasses
+import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from export.manifest import Artifact
@@ -17,12 +18,12 @@ from export.recipe import RECIPES
 from pocketmatte.bundle import read_bundle
 from pocketmatte.console import note, stdout, table
 from pocketmatte.groups import same_tier
-from pocketmatte.quantise_report import SMALLER, verdicts_of
+from pocketmatte.quantise_report import REFERENCE, SMALLER, together_of, verdicts_of
+from pocketmatte.verify import STATUSES
 from tiers.errors import PocketMatteError
 from tiers.ladder import LADDERS
 
-_REFERENCE = "fp32"
-_GOOD = frozenset({"proven", "evaluated", "checked"})
+_GOOD = frozenset(STATUSES) - {"failed"}
 
 
 @dataclasses.dataclass
@@ -72,7 +73,10 @@ def counted(roots: Sequence[Path]) -> dict[tuple[str, str, str], Count]:
     for root in roots:
         verdicts = verdicts_of(root)
         for same in same_tier(read_bundle(root).artifacts):
-            for (form, recipe), files, reference in _kinds(same):
+            held = together_of(same)
+            forms = {form for form, _ in held}
+            for form, recipe in itertools.product(sorted(forms), RECIPES):
+                files, reference = (held.get((form, each), []) for each in (recipe, REFERENCE))
                 count = counts.setdefault((same[0].network, form, recipe), Count())
                 states = {verdicts.get(file.sha256, {}).get("status") for file in files}
                 count.tiers += 1
@@ -81,23 +85,10 @@ def counted(roots: Sequence[Path]) -> dict[tuple[str, str, str], Count]:
                 count.mixed += passed and any(file.notes.get("kept") for file in files)
                 count.failed += "failed" in states
                 count.unjudged += None in states
-                count.not_offered += recipe != _REFERENCE and not (
+                count.not_offered += recipe != REFERENCE and not (
                     passed and len(files) == len(reference) and _smaller(files, reference)
                 )
     return counts
-
-
-def _kinds(
-    same: Sequence[Artifact],
-) -> Iterator[tuple[tuple[str, str], list[Artifact], list[Artifact]]]:
-    """Yield the files of each format and recipe, of which there may be none, and the fp32 ones."""
-    held: dict[tuple[str, str], list[Artifact]] = {}
-    for file in same:
-        held.setdefault((file.format, file.recipe), []).append(file)
-    for form in {form for form, _ in held}:
-        for recipe in RECIPES:
-            kind = (form, recipe)
-            yield kind, held.get(kind, []), held.get((form, _REFERENCE), [])
 
 
 def _smaller(files: Sequence[Artifact], reference: Sequence[Artifact]) -> bool:

@@ -13,7 +13,6 @@ from export.levels import least_steps, rounded_weight, useful_span, with_headroo
 from export.program import Captured, capture
 from export.quantisation import Quantisation, Span
 from export.quantise import (
-    Layer,
     bias_of,
     constant_of,
     graph_of,
@@ -183,17 +182,15 @@ class _Shifts(_Watching):
     def __init__(self, graph: fx.GraphModule, spans: Mapping[str, Span]) -> None:
         super().__init__(graph)
         self._layers = {layer.name: layer for layer in layers(graph)}
-        self._spans = spans
         self._weights = {
-            name: rounded_weight(constant_of(graph, layer), self._least(graph, layer))
+            name: rounded_weight(
+                constant_of(graph, layer),
+                least_steps(bias_of(graph, layer), spans.get(layer.given.name)),
+            )
             for name, layer in self._layers.items()
         }
         self._sums: dict[str, Tensor] = {}
         self._calls: dict[str, int] = {}
-
-    def _least(self, graph: fx.GraphModule, layer: Layer) -> Tensor | float:
-        bias, span = bias_of(graph, layer), self._spans.get(layer.given.name)
-        return 0.0 if bias is None or span is None else least_steps(bias, span)
 
     def look(self, node: fx.Node, result: Tensor) -> None:
         layer = self._layers.get(node.name)

@@ -13,7 +13,6 @@ from torch import Tensor, fx, nn
 
 from export.level_moves import with_level_moves
 from export.levels import (
-    rounded,
     rounded_weight,
     step_and_zero,
     useful_span,
@@ -77,6 +76,11 @@ class _Spans(fx.Interpreter):
         if isinstance(result, Tensor):
             self.spans[n.name] = float(result.min()), float(result.max())
         return result
+
+
+def rounded(tensor: Tensor, span: tuple[float, float]) -> Tensor:
+    """Return a tensor as eight bits hold it, by PyTorch's own rounding."""
+    return torch.fake_quantize_per_tensor_affine(tensor, *step_and_zero(span), -128, 127)
 
 
 def spans_of(program: fx.GraphModule, *inputs: Tensor) -> Spans:

@@ -159,6 +159,22 @@ def test_a_wrong_step_fails(cli: CLI, bundle: Path) -> None:
     assert main([str(bundle)]) == 1
 
 
+def test_what_is_lost_on_clips_ends_the_report_with_1(
+    cli: CLI, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pocketmatte.quantise_report.clip_faults",
+        lambda _spec, recipe, _metrics: ["it lost too much"] if recipe == "w8a8" else [],
+    )
+    told = cli("quantize-report", bundle, "--json")
+    assert told.code == 1
+    assert "scribble t01 onnx w8a8: it lost too much" in told.err
+    rows = {(r["format"], r["recipe"]): r for r in json.loads(told.out)["rows"]}
+    assert not rows["onnx", "w8a8"]["offered"]
+    assert rows["onnx", "w8a8"]["faults"] == ["it lost too much"]
+    assert rows["onnx", "w8"]["faults"] == []
+
+
 def test_a_record_that_is_gone_is_told_and_made_again(
     cli: CLI, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
