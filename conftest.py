@@ -1,5 +1,7 @@
 """Options and fixtures of every test, in `tests/` and in `runtime_tests/`."""
 
+import fcntl
+import platform
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,42 @@ def shared_dir() -> Path:
 def golden_options(request: pytest.FixtureRequest) -> tuple[Path | None, int | None]:
     """Return `--golden-dir` and `--golden-seed`, each `None` where it was not given."""
     return request.config.getoption("--golden-dir"), request.config.getoption("--golden-seed")
+
+
+def _built_runner(name: str, reason: str | None) -> Path:
+    """Return a folder with the native runner of the present sources, or skip."""
+    if reason is not None:
+        pytest.skip(f"not run: {reason}")
+    from pocketmatte.native.building import build_runner, read_runner
+    from pocketmatte.native.tools import target
+    from tiers.errors import RuntimeUnavailableError
+
+    out = ROOT / "build" / "native"
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / f".{name}.lock").open("w") as lock:  # several processes test at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            read_runner(out / name)
+        except RuntimeUnavailableError:
+            build_runner(target(name), out)
+    return out / name
+
+
+@pytest.fixture(scope="session")
+def host_runner() -> Path:
+    """Return a folder with the native runner for this machine, or skip."""
+    from pocketmatte.native.tools import TARGETS, unbuildable
+
+    name = f"linux-{platform.machine()}"
+    if name not in TARGETS:
+        pytest.skip(f"not run: the native runner is not built for {name}")
+    return _built_runner(name, unbuildable(TARGETS[name]))
+
+
+@pytest.fixture(scope="session")
+def arm_runner() -> Path:
+    """Return a folder with the native runner for 64-bit Arm, where it can be emulated, or skip."""
+    from pocketmatte.native.tools import TARGETS, unbuildable, unemulatable
+
+    name = "linux-aarch64"
+    return _built_runner(name, unemulatable() or unbuildable(TARGETS[name]))

@@ -102,6 +102,19 @@ class Package(_Model):
     build_key: Sha256
 
 
+class ReferenceTrace(_Model):
+    """What PyTorch was given and gave, frame after frame; see ``export.trace``."""
+
+    path: str  # of its folder
+    network: str
+    tier: str
+    orientation: Literal["landscape", "portrait"]
+    frames: int
+    sha256: Sha256
+    size_bytes: int
+    weights_digest: Sha256
+
+
 class Manifest(_Model):
     """A whole bundle."""
 
@@ -110,6 +123,7 @@ class Manifest(_Model):
     weights: list[Weights]
     artifacts: list[Artifact]
     packages: list[Package] = []
+    traces: list[ReferenceTrace] = []
 
 
 def contract_tensors(
@@ -153,6 +167,7 @@ def read_manifest(root: Path) -> Manifest:
         *(entry.path for entry in manifest.artifacts),
         *(entry.path for entry in manifest.weights if entry.path is not None),
         *(package.path for package in manifest.packages),
+        *(trace.path for trace in manifest.traces),
         *(path for package in manifest.packages for path in package.functions.values()),
     ):
         inside(root, relative)
@@ -165,6 +180,7 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
         update={
             "artifacts": sorted(manifest.artifacts, key=lambda entry: entry.path),
             "packages": sorted(manifest.packages, key=lambda package: package.path),
+            "traces": sorted(manifest.traces, key=lambda trace: trace.path),
             "weights": sorted(manifest.weights, key=lambda entry: (entry.network, entry.digest)),
         }
     )

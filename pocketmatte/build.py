@@ -14,6 +14,8 @@ from pocketmatte.build_job import Event, Job, run_job
 from pocketmatte.build_key import build_key
 from pocketmatte.bundle import described, place_weights
 from pocketmatte.folders import make_bundle_folder
+from pocketmatte.harness.traces import AGAIN as RECORD_AGAIN
+from pocketmatte.harness.traces import remove_unlisted_traces, tier_key, trace_key
 from pocketmatte.integrity import fault
 from pocketmatte.packages import AGAIN, remove_unlisted, unchanged
 from pocketmatte.pool import run_jobs
@@ -80,6 +82,9 @@ def _build(
     known = {entry.digest: entry for entry in before.weights} | placed
 
     packages = [package for package in before.packages if unchanged(package, entries)]
+    held = {tier_key(entry) for entry in entries.values()}
+    held |= {(j.spec.network, j.spec.name, j.spec.orientation, j.weights.digest) for j in todo}
+    traces = [trace for trace in before.traces if trace_key(trace) in held]
 
     def save() -> None:
         used = {entry.weights_digest for entry in entries.values()}
@@ -89,15 +94,21 @@ def _build(
             weights=[entry for digest, entry in known.items() if digest in used],
             artifacts=list(entries.values()),
             packages=packages,
+            traces=traces,
         )
         write_manifest(out, whole)
 
     save()
     remove_unlisted(out, packages)
+    remove_unlisted_traces(out, traces)
     for package in before.packages:
         if package not in packages:
             reason = f"its files are built again; {AGAIN} afterwards"
             yield Event(path=package.path, outcome="dropped", reason=reason)
+    for trace in before.traces:
+        if trace not in traces:
+            reason = f"its files are of other weights now; {RECORD_AGAIN} afterwards"
+            yield Event(path=trace.path, outcome="dropped", reason=reason)
     for results in run_jobs(run_job, todo, jobs, clean=lambda: remove_partials(out)):
         for event, entry in results:
             if entry is not None:

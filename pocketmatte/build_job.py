@@ -31,7 +31,7 @@ class Event:
     Attributes:
         path: Inside the bundle.
         outcome: ``built``, ``kept`` (up to date), ``failed``, or ``dropped``: a package whose files
-            are built again.
+            are built again, or a trace of other weights.
         reason: Why it failed or was dropped.
     """
 

@@ -16,6 +16,7 @@ from pocketmatte.commands.labelling import label_
 from pocketmatte.commands.linting import lint_
 from pocketmatte.commands.making import build_, export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
+from pocketmatte.commands.native import runner_, trace_
 from pocketmatte.commands.on_mac import mac
 from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
@@ -57,6 +58,8 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "parity": parity,
     "lint": lint_,
     "mac": mac,
+    "runner": runner_,
+    "trace": trace_,
     "bench": bench_,
     "quantize-report": quantize_report,
     "matte": matte_,

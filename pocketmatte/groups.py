@@ -5,14 +5,13 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from export.artifact import inside
 from export.manifest import Artifact, Manifest
 from export.targets import target
 from pocketmatte.bundle import bundle_weights, weights_entry
 from pocketmatte.eight_bit import EightBit
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.matting.board import Moment, Run, Scene, Tensors
-from pocketmatte.runtimes.protocol import Runtime, Session
+from pocketmatte.runtimes.protocol import Runtime
 from pocketmatte.runtimes.table import prover, runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
@@ -103,17 +102,6 @@ def runtime_of(artifact: Artifact) -> Runtime:
 def prover_of(artifact: Artifact) -> Runtime:
     """Return what tells here what the artifact computes; see ``runtimes.table.prover``."""
     return prover(target(artifact.format))
-
-
-def open_session(
-    root: Path, artifact: Artifact, contract: ProgramContract, threads: int
-) -> Session:
-    """Load one artifact in what tells here what its format computes.
-
-    Raises:
-        BundleError: If the runtime refuses the file.
-    """
-    return prover_of(artifact).load(inside(root, artifact.path), contract, threads=threads)
 
 
 def same_tier(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:

@@ -12,17 +12,19 @@ from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
 from pocketmatte.bundle import read_bundle
 from pocketmatte.delegation import broken_up
-from pocketmatte.groups import Group, open_group, open_session, prover_of, runtime_of, same_tier
+from pocketmatte.groups import Group, open_group, prover_of, runtime_of, same_tier
+from pocketmatte.harness.traces import trace_fault
 from pocketmatte.integrity import fault, package_fault
 from pocketmatte.matting.board import true_mask
 from pocketmatte.mlprogram.read import read_package
 from pocketmatte.package_proof import Task, differences
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.pool import run_jobs
-from pocketmatte.runtimes.protocol import Session
+from pocketmatte.runtimes.arm64 import FOREIGN
+from pocketmatte.runtimes.protocol import Runtime, Session
 from pocketmatte.tally import Parity
 from tiers.contract import ProgramContract
-from tiers.errors import BundleError, PocketMatteError
+from tiers.errors import BundleError, PocketMatteError, RuntimeUnavailableError
 from tiers.ladder import tier as tier_of
 
 Status: TypeAlias = Literal["proven", "evaluated", "checked", "failed"]
@@ -37,7 +39,7 @@ _OF_IMAGES = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What was found of one artifact, or of a package of several.
+    """What was found of one artifact, of a package of several, or of a trace.
 
     Attributes:
         path: Inside the bundle.
@@ -46,7 +48,7 @@ class Verdict:
         status: ``proven`` against PyTorch in its own runtime, ``evaluated`` against PyTorch
             operation by operation because this machine lacks that runtime, or, of a package of
             several, against their files; ``checked`` in structure only because its outputs are
-            Core ML's own 8-bit images or nothing called it, or ``failed``.
+            Core ML's own 8-bit images, nothing called it or it is a trace, or ``failed``.
         reasons: Why it failed, or why it was not run.
         parity: The measured differences, where it ran.
     """
@@ -65,6 +67,7 @@ def verify(
     frames: int,
     threads: int,
     jobs: int = 1,
+    foreign: str | None = None,
     on_tier: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Verdict]:
     """Judge every artifact of the bundle ``root``, tier by tier, then every package of several.
@@ -74,13 +77,19 @@ def verify(
         frames: Recurrent frames compared; drift is judged from 50 on.
         threads: Of every runtime.
         jobs: Tiers judged at the same time.
+        foreign: Key of ``runtimes.arm64.FOREIGN``: the files of its formats alone are judged, in
+            its runtimes, and no packages.
         on_tier: Called with a path of each tier, and of each package, that is judged.
 
     Raises:
-        BundleError: If there is no manifest, or it is broken or empty.
+        BundleError: If there is no manifest, or it is broken or empty, or holds no file that the
+            foreign runtimes run.
+        RuntimeUnavailableError: If a foreign runtime is not there.
         WorkerError: If a worker process dies.
     """
     manifest = read_bundle(root)
+    if foreign is not None:
+        manifest = _run_by(manifest, foreign)
     broken = {entry.path: fault(root, entry) for entry in manifest.artifacts}
     failed = {path for path, reason in broken.items() if reason}
     for entry in manifest.artifacts:
@@ -88,7 +97,14 @@ def verify(
             yield _failed(entry, reason)
     whole = [entry for entry in manifest.artifacts if not broken[entry.path]]
     tiers = [
-        Tier(root=root, manifest=manifest, artifacts=tuple(same), frames=frames, threads=threads)
+        Tier(
+            root=root,
+            manifest=manifest,
+            artifacts=tuple(same),
+            frames=frames,
+            threads=threads,
+            foreign=foreign,
+        )
         for same in same_tier(whole)
     ]
     for verdicts in run_jobs(judge, tiers, jobs):
@@ -98,6 +114,28 @@ def verify(
     for verdict in _packages(root, manifest, failed, threads, jobs):
         on_tier(verdict.path)
         yield verdict
+    for trace in manifest.traces:
+        reason = trace_fault(root, trace)
+        yield Verdict(
+            path=trace.path,
+            sha256=trace.sha256,
+            size_bytes=trace.size_bytes,
+            status="failed" if reason else "checked",
+            reasons=(reason or "a reference trace, which devices are held to",),
+        )
+
+
+def _run_by(manifest: Manifest, foreign: str) -> Manifest:
+    """Return a manifest without what a foreign runtime does not run."""
+    runtimes = FOREIGN[foreign]
+    kept = [entry for entry in manifest.artifacts if entry.format in runtimes]
+    if not kept:
+        msg = f"the bundle holds no file of {', '.join(runtimes)}; build one for {foreign}"
+        raise BundleError(msg)
+    for form in sorted({entry.format for entry in kept}):
+        if reason := runtimes[form].unavailable():
+            raise RuntimeUnavailableError(reason)
+    return manifest.model_copy(update={"artifacts": kept, "packages": [], "traces": []})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +148,7 @@ class Tier:
         artifacts: Of one tier, orientation and set of weights.
         frames: Recurrent frames compared.
         threads: Of every runtime.
+        foreign: See ``verify``.
     """
 
     root: Path
@@ -117,28 +156,45 @@ class Tier:
     artifacts: tuple[Artifact, ...]
     frames: int
     threads: int
+    foreign: str | None = None
+
+    def runtime(self, entry: Artifact) -> Runtime:
+        """Return what tells what an artifact computes."""
+        return prover_of(entry) if self.foreign is None else FOREIGN[self.foreign][entry.format]
+
+    def proves(self, entry: Artifact) -> bool:
+        """Say whether that is the format's own runtime, and no evaluator of ours."""
+        return self.foreign is not None or prover_of(entry) is runtime_of(entry)
+
+    def not_run(self, entry: Artifact) -> str | None:
+        """Return why an artifact is not run, or ``None``."""
+        of_images = _OF_IMAGES if self.proves(entry) and entry.format == _IMAGES else None
+        return self.runtime(entry).unavailable() or of_images
 
 
 def judge(tier: Tier) -> list[Verdict]:
     """Judge the artifacts of one tier; what keeps them from being judged fails them all."""
     try:
         group = open_group(tier.root, tier.manifest, tier.artifacts, tier.threads)
-        return list(_judge(tier.root, group, tier.frames, tier.threads))
+        return list(_judge(tier, group))
     except PocketMatteError as error:
         return [_failed(entry, str(error)) for entry in tier.artifacts]
 
 
-def _judge(root: Path, group: Group, frames: int, threads: int) -> Iterator[Verdict]:
+def _judge(tier: Tier, group: Group) -> Iterator[Verdict]:
+    root, frames = tier.root, tier.frames
     reasons = {
         entry.path: _structure(root, entry, group.contract(entry)) for entry in group.artifacts
     }
     sessions: dict[str, Session] = {}
     with contextlib.ExitStack() as stack:
         for entry in group.artifacts:
-            if reasons[entry.path] or _not_run(entry):
+            if reasons[entry.path] or tier.not_run(entry):
                 continue
             try:
-                session = open_session(root, entry, group.contract(entry), threads)
+                session = tier.runtime(entry).load(
+                    inside(root, entry.path), group.contract(entry), threads=tier.threads
+                )
             except PocketMatteError as error:
                 reasons[entry.path] = (str(error),)
                 continue
@@ -151,8 +207,8 @@ def _judge(root: Path, group: Group, frames: int, threads: int) -> Iterator[Verd
     for entry in group.artifacts:
         parity = parities.get(entry.path)
         failures = (*reasons[entry.path], *(parity.failures if parity else ()))
-        missing = _not_run(entry) or f"{frames} frame(s) never call it; take more --frames"
-        run: Status = "proven" if prover_of(entry) is runtime_of(entry) else "evaluated"
+        missing = tier.not_run(entry) or f"{frames} frame(s) never call it; take more --frames"
+        run: Status = "proven" if tier.proves(entry) else "evaluated"
         status: Status = run if parity else "checked"
         yield Verdict(
             path=entry.path,
@@ -235,13 +291,6 @@ def _structure(root: Path, entry: Artifact, contract: ProgramContract) -> tuple[
         spec = tier_of(entry.network, entry.tier)
         reasons += broken_up(spec, entry.program, entry.notes)
     return tuple(reasons)
-
-
-def _not_run(entry: Artifact) -> str | None:
-    own = prover_of(entry) is runtime_of(entry)
-    return prover_of(entry).unavailable() or (
-        _OF_IMAGES if own and entry.format == _IMAGES else None
-    )
 
 
 def _precision(entry: Artifact, session: Session) -> str | None:

@@ -41,6 +41,10 @@ def verify_(
         bool,
         typer.Option("--explain", help="List what XNNPACK runs of each file, and what it leaves."),
     ] = False,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="native, arm64 or arm64:PROCESSOR; what this machine has, if not given."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Prove every file of a bundle against PyTorch, frame after frame.
@@ -53,14 +57,21 @@ def verify_(
     package that pocketmatte pack wrote must give the same bits as its file. Exits with 1 if
     anything fails. Figures are kept in results/parity.json of the bundle.
 
+    --runtime native takes ExecuTorch files through the native runner; arm64, ExecuTorch and ONNX
+    files through the runtimes' own builds for 64-bit Arm, on an emulated cortex-a76, or on the
+    processor named after a colon. pocketmatte runner builds what either needs. An emulator takes
+    seconds a frame: give few --frames.
+
     Examples:
         pocketmatte verify build/bundle
 
         pocketmatte verify build/bundle --frames 8 --json
 
         pocketmatte verify build/bundle --explain
+
+        pocketmatte verify build/bundle --runtime arm64:cortex-a72 --frames 3
     """
-    done = verified(bundle, frames, threads, jobs)
+    done = verified(bundle, frames, threads, jobs, runtime)
     if explain:
         lowered = _lowered(bundle)
         done.result["lowered"] = lowered
@@ -94,7 +105,9 @@ def bench_(
     finish(benched(bundle, tier_names, threads, warmups, runs, seconds), as_json=as_json)
 
 
-def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
+def verified(
+    bundle: Path, frames: int, threads: int, jobs: int = 1, runtime: str | None = None
+) -> Done:
     """Verify with a bar, keep the figures, and say what was found."""
     require_at_least("--frames", frames)
     require_at_least("--threads", threads)
@@ -107,19 +120,24 @@ def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
 
     started = time.monotonic()
     manifest = read_bundle(bundle)
+    foreign = _foreign(runtime)
     tiers = {(a.network, a.tier, a.frame.orientation, a.weights_digest) for a in manifest.artifacts}
     with progress(len(tiers) + len(manifest.packages), "verifying") as advance:
-        found = verify(bundle, frames=frames, threads=threads, jobs=jobs, on_tier=advance)
+        found = verify(
+            bundle, frames=frames, threads=threads, jobs=jobs, foreign=foreign, on_tier=advance
+        )
         verdicts = sorted(found, key=lambda verdict: verdict.path)
     passed = all(verdict.status != "failed" for verdict in verdicts)
     drift_judged = frames >= DRIFT_FRAMES
     result = {
+        "runtime": foreign,
         "frames": frames,
         "drift_judged": drift_judged,
         "passed": passed,
         "artifacts": verdicts,
     }
-    path = write_results(bundle, "parity", result)
+    name = "parity" if foreign is None else f"parity-{foreign.replace(':', '-')}"
+    path = write_results(bundle, name, result)
     for verdict in verdicts:
         if verdict.status == "failed":
             for reason in verdict.reasons:
@@ -136,6 +154,24 @@ def verified(bundle: Path, frames: int, threads: int, jobs: int = 1) -> Done:
         f"figures in {relative(path)}"
     )
     return Done(result=result, table=_verdict_table(verdicts), passed=passed)
+
+
+def _foreign(runtime: str | None) -> str | None:
+    """Return the key of the runtimes that a command line names.
+
+    Raises:
+        UsageError: If there are none of that name.
+    """
+    if runtime is None:
+        return None
+    from pocketmatte.native.emulation import DEFAULT_CPU
+    from pocketmatte.runtimes.arm64 import FOREIGN
+
+    name = f"arm64:{DEFAULT_CPU}" if runtime == "arm64" else runtime
+    if name not in FOREIGN:
+        msg = f"no runtime {runtime!r} to verify in; there are {', '.join(FOREIGN)}"
+        raise UsageError(msg)
+    return name
 
 
 def benched(

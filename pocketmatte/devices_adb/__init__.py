@@ -1,0 +1,1 @@
+"""Android devices, reached through the adb program: see docs/harness-protocol.md."""

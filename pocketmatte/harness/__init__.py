@@ -1,0 +1,1 @@
+"""What runs on a device and what comes back: traces, statistics, verdicts, results."""

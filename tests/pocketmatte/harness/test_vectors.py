@@ -1,0 +1,33 @@
+import filecmp
+import json
+from pathlib import Path
+
+from pocketmatte.harness.vectors import FOLDER, write_all
+
+AGAIN = "write them again with: python -m pocketmatte.harness.vectors"
+
+
+def test_the_committed_vectors_and_schemas_are_those_of_the_code(
+    root: Path, tmp_path: Path
+) -> None:
+    write_all(tmp_path)
+    written = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
+    committed = sorted(
+        p.relative_to(root / FOLDER) for p in (root / FOLDER).rglob("*") if p.is_file()
+    )
+    assert committed == written, AGAIN
+    for name in written:
+        assert filecmp.cmp(tmp_path / name, root / FOLDER / name, shallow=False), f"{name}: {AGAIN}"
+
+
+def test_the_vectors_show_every_fault_and_every_reason(root: Path) -> None:
+    folder = root / FOLDER / "vectors"
+    verdicts = json.loads((folder / "verdicts.json").read_text())["cases"]
+    faults = {code for case in verdicts for code in case["expected"]["faults"]}
+    assert faults == {"not_finite", "max_abs", "psnr_db", "mad", "flipped"}
+    choices = json.loads((folder / "choices.json").read_text())["cases"]
+    reasons = {why for case in choices for why in case["expected"]["ruled_out"].values()}
+    assert reasons == {
+        "status", "process", "not_physical", "latency_invalid", "thermal_ok", "not_measured",
+        "too_slow", "memory_not_measured", "too_large",
+    }  # fmt: skip
