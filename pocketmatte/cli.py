@@ -17,6 +17,8 @@ from pocketmatte.commands.linting import lint_
 from pocketmatte.commands.making import build_, export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
 from pocketmatte.commands.native import runner_, trace_
+from pocketmatte.commands.on_android import bench_android_
+from pocketmatte.commands.on_ios import bench_ios_
 from pocketmatte.commands.on_mac import mac
 from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
@@ -61,6 +63,8 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "runner": runner_,
     "trace": trace_,
     "bench": bench_,
+    "bench-android": bench_android_,
+    "bench-ios": bench_ios_,
     "quantize-report": quantize_report,
     "matte": matte_,
     "evaluate": evaluate_,

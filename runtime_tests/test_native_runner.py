@@ -24,7 +24,7 @@ QUICK = ("--warmups", "1", "--runs", "2", "--seconds", "0")
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
+def recorded() -> dict[tuple[str, str], Path]:
     """Keep bundles with traces, by network and tier."""
     return {}
 
@@ -107,9 +107,11 @@ def test_the_runner_says_what_python_says_of_the_same_files(
 
 
 def run_by(runner: Path, bundle: Path, network: str, name: str, out: Path) -> Result:
-    words = ["--bundle", bundle, "--network", network, "--tier", name,
-             "--trace", bundle / "traces" / network / name, "--out", out, *QUICK]  # fmt: skip
-    done = subprocess.run([runner / "runner", "run", *words], capture_output=True, check=False)
+    named = {"--bundle": bundle, "--network": network, "--tier": name, "--out": out,
+             "--trace": bundle / "traces" / network / name}  # fmt: skip
+    words = [str(word) for pair in named.items() for word in pair]
+    command = [str(runner / "runner"), "run", *words, *QUICK]
+    done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     return read_result(out)
 

@@ -86,8 +86,8 @@ def trace_(
         pocketmatte trace build/bundle --network rvm --tier t04 --frames 16
     """
     from pocketmatte.bundle import read_bundle
-    from pocketmatte.harness.recording import LEAST_FRAMES
     from pocketmatte.harness.record_traces import record_traces, to_record
+    from pocketmatte.harness.recording import LEAST_FRAMES
 
     require_at_least("--frames", frames, LEAST_FRAMES)
     artifacts = read_bundle(bundle).artifacts

@@ -49,14 +49,8 @@ class Arm64ExecuTorch:
         """Load a ``.pte`` file; see ``protocol.Runtime``."""
         if reason := self.unavailable():
             raise RuntimeUnavailableError(reason)
-        return self.counted(path, contract, threads=threads, counts=None)
-
-    def counted(
-        self, path: Path, contract: ProgramContract, *, threads: int, counts: Path | None
-    ) -> ServedSession:
-        """Load a file, and write the instructions of each inference to ``counts``."""
         check_file(path)
-        start = emulated(self._folder, self._cpu, counts)
+        start = emulated(self._folder, self._cpu)
         served = [
             "serve",
             "--file",
@@ -110,19 +104,19 @@ class NativeExecuTorch:
     name = "native"
 
     def __init__(self, folder: Path = _OWN_RUNNER) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def unavailable(self) -> str | None:
         """Return why it cannot be used here, or ``None``."""
         try:
-            read_runner(self._folder)
+            read_runner(self.folder)
         except RuntimeUnavailableError as error:
             return str(error)
         return None
 
     def load(self, path: Path, contract: ProgramContract, *, threads: int) -> ServedSession:
         """Load a ``.pte`` file; see ``protocol.Runtime``."""
-        described = read_runner(self._folder)
+        described = read_runner(self.folder)
         check_file(path)
         served = [
             "serve",
@@ -132,7 +126,7 @@ class NativeExecuTorch:
             str(checked_threads(threads)),
         ]
         facts = _facts(self.name, threads)
-        return ServedSession([*described.command, *served], self._folder, path, contract, facts)
+        return ServedSession([*described.command, *served], self.folder, path, contract, facts)
 
 
 def _facts(name: str, threads: int) -> dict[str, str | int]:

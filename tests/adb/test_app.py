@@ -13,7 +13,7 @@ from tests.adb.device_server import Device
 from tests.adb.scenario import APP, PLAN, benched, order
 
 ARGUMENTS = (
-    "android_harness/core/src/main/kotlin/org/pocketmatte/harness/core/Arguments.kt"
+    "android_harness/core/src/main/kotlin/Arguments.kt"
 )  # fmt: skip
 
 

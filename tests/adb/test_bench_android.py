@@ -16,9 +16,7 @@ from pocketmatte.cli import app, run
 from pocketmatte.commands.on_android import bench_android_
 from pocketmatte.harness.result import read_result
 from tests.adb.device_server import Device
-from tests.adb.fault_menu import MENU
 from tests.adb.isolated import quietly
-from tests.adb.scenario import lost
 
 NAME = "bench-android"
 FAST = ("--warmups", "1", "--runs", "1", "--seconds", "0", "--limit-seconds", "1")
@@ -286,18 +284,3 @@ def test_two_devices_without_a_choice_are_wrong_use_and_none_a_failure(
     connect(), connect()
     code, _, err = bench(bundle, "--runner", runner, "--adb", adb)
     assert (code, "2 devices" in err) == (2, True)
-
-
-def test_a_result_that_is_nowhere_is_counted_as_lost(tmp_path: Path) -> None:
-    kept = tmp_path / "results" / "android" / "key"
-    kept.mkdir(parents=True)
-    (kept / "a.json").touch()
-    (kept / "b.refused").touch()
-    device = tmp_path / "device" / "results"
-    device.mkdir(parents=True)
-    (device / "c.json").touch()
-    assert lost(["a", "b", "c", "d"], tmp_path, tmp_path / "device") == ["d"]
-
-
-def test_every_fault_has_a_name_of_its_own() -> None:
-    assert len({fault.name for fault in MENU}) == len(MENU)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.adb.fault_menu import MENU, Fault
-from tests.adb.scenario import run_fault
+from tests.adb.scenario import lost, run_fault
 
 
 @pytest.mark.parametrize("fault", MENU, ids=lambda fault: fault.name)
@@ -23,3 +23,18 @@ def test_a_fault_is_named_and_loses_no_result(fault: Fault, adb: str, tmp_path: 
     assert bool(said) == bool(fault.says)
     assert came.left == []
     assert not any(came.serial in words for words in said)
+
+
+def test_a_result_that_is_nowhere_is_counted_as_lost(tmp_path: Path) -> None:
+    kept = tmp_path / "results" / "android" / "key"
+    kept.mkdir(parents=True)
+    (kept / "a.json").touch()
+    (kept / "b.refused").touch()
+    device = tmp_path / "device" / "results"
+    device.mkdir(parents=True)
+    (device / "c.json").touch()
+    assert lost(["a", "b", "c", "d"], tmp_path, tmp_path / "device") == ["d"]
+
+
+def test_every_fault_has_a_name_of_its_own() -> None:
+    assert len({fault.name for fault in MENU}) == len(MENU)

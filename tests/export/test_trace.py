@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.trace import ALIGNMENT, DATA_NAME, TRACE_NAME, DataWriter, TraceReader, read_trace
+from export.trace import (
+    ALIGNMENT,
+    DATA_NAME,
+    TRACE_NAME,
+    DataWriter,
+    FloatArray,
+    TraceReader,
+    read_trace,
+)
 from pocketmatte.harness.vectors import toy_trace
 from tiers.errors import BundleError
 
@@ -61,12 +69,12 @@ def test_equal_tensors_are_written_once_and_all_are_aligned(tmp_path: Path) -> N
 
 def test_the_toy_trace_says_what_its_formula_gives(folder: Path) -> None:
     reader = TraceReader(folder)
-    state = np.zeros((1, 1, 2, 2), dtype=np.float32)
+    state: FloatArray = np.zeros((1, 1, 2, 2), dtype=np.float32)
     bias = alpha = state
     for step in reader.trace.steps:
         given, expected = reader.given(step), reader.expected(step)
         if step.program == "mix":
-            alpha = state = given["frame"] / 2 + state / 4
+            alpha = state = given["frame"] / np.float32(2) + state / np.float32(4)
             assert np.allclose(expected["alpha"], alpha, atol=1e-7)
             assert np.array_equal(expected["alpha"], expected["state_next"])
         else:

@@ -127,7 +127,7 @@ def test_every_source_lies_in_the_folder_of_its_package(harness: Path) -> None:
 
 
 def test_a_source_in_another_folder_is_noticed() -> None:
-    name = "core/src/main/kotlin/org/pocketmatte/harness/core/Choice.kt"
+    name = "core/src/main/kotlin/Choice.kt"
     assert misplaced(name, "package org.pocketmatte.harness\n")
     assert not misplaced(name, "package org.pocketmatte.harness.core\n")
 
