@@ -43,10 +43,16 @@ def tree_comments(readme: str) -> dict[PurePosixPath, str]:
 
 
 def expected_paths(files: list[PurePosixPath]) -> set[PurePosixPath]:
-    """What the tree must hold: every visible file and its folders; of `tests/` the folders."""
-    visible = [file for file in files if not file.parts[0].startswith(".")]
+    """What the tree must hold: every visible file and its folders.
+
+    Of `tests/` the folders, of the two apps, whose READMEs go on, the first level of them.
+    """
+    visible = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    apps = {"android_harness", "ios_harness"}
     folders = {parent for file in visible for parent in file.parents if parent.name}
-    shown = {file for file in visible if file.parts[0] != "tests" and file.name != "__init__.py"}
+    folders = {path for path in folders if path.parts[0] not in apps or len(path.parts) <= 2}
+    in_folders = apps | {"tests"}
+    shown = {f for f in visible if f.parts[0] not in in_folders and f.name != "__init__.py"}
     return folders | shown
 
 
