@@ -11,6 +11,8 @@ PocketMatteError                 the command line prints one line and exits 1
 ├── BundleError                  a build folder that is incomplete, changed, or escapes itself
 ├── ExportError                  a network that a format cannot take
 ├── RuntimeUnavailableError      a runtime this machine does not have
+├── DeviceError                  a phone that is not there, will not do, or did not (devices_adb)
+│   └── TransportError           the way to it broke
 └── WorkerError                  a process of a build or a proof that died
 """
 
