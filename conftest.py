@@ -1,5 +1,6 @@
 """Options and fixtures of every test, in `tests/` and in `runtime_tests/`."""
 
+import collections
 import fcntl
 import platform
 from pathlib import Path
@@ -85,3 +86,15 @@ def arm_runner() -> Path:
 
     name = "linux-aarch64"
     return _built_runner(name, unemulatable() or unbuildable(TARGETS[name]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in a line each which tools were missing, and how many tests that left out."""
+    left_out = collections.Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in sorted(left_out.items()):
+        if reason.startswith("not run: "):
+            terminalreporter.write_line(f"{reason} ({count} test{'s' if count > 1 else ''})")

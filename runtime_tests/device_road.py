@@ -10,7 +10,7 @@ emulated processors do not agree on the bits of w8a8 files.
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from export.manifest import Manifest
@@ -21,7 +21,8 @@ from pocketmatte.devices_adb.adb import Patience
 from pocketmatte.devices_adb.cargo import Asked, bundle_pieces, runs_of
 from pocketmatte.devices_adb.native import NativeMode
 from pocketmatte.devices_adb.session import Order
-from pocketmatte.harness.result import Result, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import Result
 from pocketmatte.native.emulation import CPUS
 from pocketmatte.native.runs import SHORT, Subject, emulated_run, host_run
 from pocketmatte.runtimes.arm64 import BUILT, NativeExecuTorch
@@ -50,12 +51,11 @@ def subjects(root: Path, manifest: Manifest) -> list[Subject]:
     return list(found.values())
 
 
-def results_of(subject: Subject) -> Iterator[tuple[str, Result]]:
-    """Yield the result of each way."""
-    yield "host", host_run(NativeExecuTorch().folder, subject)
-    for name, model in CPUS.items():
-        yield name, emulated_run(ARM, model, subject)
-    yield ADB, over_adb(subject)
+def result_of(subject: Subject, way: str) -> Result:
+    """Return the result of one way."""
+    if way == "host":
+        return host_run(NativeExecuTorch().folder, subject)
+    return over_adb(subject) if way == ADB else emulated_run(ARM, CPUS[way], subject)
 
 
 def over_adb(subject: Subject) -> Result:
@@ -122,9 +122,13 @@ def main(arguments: list[str]) -> int:
             for subject in todo:
                 name = f"{subject.network} {subject.tier} {subject.recipe}"
                 results = {}
-                for way, result in results_of(subject):
-                    results[way] = result
+                for way in WAYS:
                     advance(f"{name} {way}")
+                    try:
+                        results[way] = result = result_of(subject, way)
+                    except PocketMatteError as error:
+                        faults.append(f"{name} {way}: {error}")
+                        continue
                     if result.status != "ok":
                         faults.append(f"{name} {way}: {result.status} {' '.join(result.errors)}")
                 if fault := apart(subject, results):
@@ -145,10 +149,10 @@ def main(arguments: list[str]) -> int:
 def row(name: str, results: Mapping[str, Result]) -> tuple[str, ...]:
     """Return a line of the table."""
     decibels = worst(results)
-    counts = [results[way].instructions_per_frame for way in CPUS]
+    counts = [results[way].instructions_per_frame if way in results else None for way in CPUS]
     return (
         name,
-        *(results[way].status for way in WAYS),
+        *(results[way].status if way in results else "no result" for way in WAYS),
         "equal" if decibels is None else f"{decibels:.1f}",
         *("-" if count is None else f"{count / 1e6:.2f}" for count in counts),
     )

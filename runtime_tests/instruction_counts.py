@@ -22,7 +22,7 @@ from pocketmatte.native.budget import (
 from pocketmatte.native.emulation import CPUS, DEFAULT_CPU
 from pocketmatte.native.runs import Subject, emulated_run
 from pocketmatte.runtimes.arm64 import BUILT
-from tiers.errors import PocketMatteError
+from tiers.errors import BundleError, PocketMatteError
 
 BUDGET = Path("docs", "instructions.json")
 ROWS = (("rvm", "t01"), ("scribble", "t01"), ("propagation", "t01"))
@@ -38,16 +38,16 @@ def counted(runner: Path, scratch: Path) -> Counts:
         for words in (["build", *part, "--out", str(bundle)], ["trace", str(bundle)]):
             if run(words):
                 msg = f"pocketmatte {' '.join(words)} failed"
-                raise RuntimeError(msg)
+                raise BundleError(msg)
         subject = Subject(
             bundle=bundle, network=network, tier=name, orientation="landscape", recipe=RECIPE,
             trace=bundle / trace_path(network, name, "landscape"),
         )  # fmt: skip
-        count = emulated_run(runner, CPUS[DEFAULT_CPU], subject).instructions_per_frame
-        if count is None:
-            msg = f"no instructions of {network} {name} were counted: its run failed"
-            raise RuntimeError(msg)
-        frames[f"{network}/{name}/{RECIPE}"] = count
+        result = emulated_run(runner, CPUS[DEFAULT_CPU], subject)
+        if result.status != "ok" or result.instructions_per_frame is None:
+            msg = f"{network} {name} was not counted: {result.status} {' '.join(result.errors)}"
+            raise BundleError(msg)
+        frames[f"{network}/{name}/{RECIPE}"] = result.instructions_per_frame
     return Counts(processor=DEFAULT_CPU, libraries=libraries_digest(runner), frames=frames)
 
 
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
         return 2
     for name, count in found.frames.items():
         sys.stdout.write(f"{name}: {count} instructions on {found.processor}\n")
-    if kept.libraries != found.libraries:
+    if (kept.libraries, kept.processor) != (found.libraries, found.processor):
         sys.stderr.write("the budget is of other libraries; write it with --write\n")
         return 2
     lines = over_budget(found.frames, kept.frames)

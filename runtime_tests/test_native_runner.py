@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from export.manifest import read_manifest
-from export.trace import Step, Trace, TraceReader
+from export.trace import Step, Trace
+from export.trace_data import TraceReader
 from pocketmatte.cli import run
 from pocketmatte.groups import groups
-from pocketmatte.harness.result import OutputFigures, Result, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import OutputFigures, Result
 from pocketmatte.harness.verdict import Comparison, faults
 from pocketmatte.runtimes.arm64 import NativeExecuTorch
 from pocketmatte.runtimes.protocol import FloatArray, Session

@@ -29,6 +29,7 @@ def main() -> int:
         "runtime": "onnxruntime", "version": onnxruntime.__version__,
         "delegate": ",".join(session.get_providers()),
         "inputs": [each.shape for each in inputs], "outputs": [each.shape for each in outputs],
+        "dtype": ",".join(sorted({np.dtype(_DTYPES[x.type]).name for x in (*inputs, *outputs)})),
         "load_ms": (time.perf_counter() - start) * 1e3,
     })  # fmt: skip
     while (given := _taken(inputs)) is not None:

@@ -71,7 +71,8 @@ Found find_files(const std::string& bundle, const Wanted& wanted,
       if (!match)
         throw WrongUse("the bundle has no " + wanted.format + " file of " + wanted.network + " " +
                        wanted.tier + " " + program + " in " + wanted.recipe + ", " + wanted.orientation);
-      File file{match->at("path"), program, match->at("sha256"), match->at("size_bytes")};
+      File file{match->at("path"), program, match->at("sha256"),
+                match->at("inputs").at(0).at("dtype"), match->at("size_bytes")};
       check(inside(bundle, file.path), file);
       found.weights_digest = match->at("weights_digest");
       found.files.push_back(file);

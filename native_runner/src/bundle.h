@@ -9,6 +9,7 @@ namespace pocketmatte {
 struct File {
   std::string path;  // inside the bundle
   std::string program, sha256;
+  std::string dtype;  // of its inputs and outputs, as the manifest has it
   std::size_t size_bytes;
 };
 

@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "failure.h"
+
 namespace pocketmatte {
 namespace {
 
 bool all_finite(const Values& values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+void require_same(const Output& output, const Values& given, const Values& expected) {
+  if (given.size() != expected.size())
+    throw RunFailed(output.name + " has " + std::to_string(given.size()) + " values, not " +
+                    std::to_string(expected.size()));
 }
 
 bool above(const std::optional<double>& value, const std::optional<double>& most) {
@@ -20,6 +28,7 @@ Comparison::Comparison(const Output& output, float feature_range)
     : output_(output), feature_range_(feature_range) {}
 
 void Comparison::free(const Values& given, const Values& expected, const Values* matte) {
+  require_same(output_, given, expected);
   ++calls_;
   if (!all_finite(given)) {
     finite_ = false;
@@ -44,6 +53,7 @@ void Comparison::free(const Values& given, const Values& expected, const Values*
 }
 
 void Comparison::forced(const Values& given, const Values& expected) {
+  require_same(output_, given, expected);
   if (!all_finite(given)) {
     finite_ = false;
     return;

@@ -19,7 +19,8 @@ class Comparison {
  public:
   Comparison(const Output& output, float feature_range);
 
-  // One call of free replay; matte is null where the output is shown by none.
+  // One call of free replay; matte is null where the output is shown by none. Throws RunFailed where
+  // the sizes differ.
   void free(const Values& given, const Values& expected, const Values* matte);
   // One call from the reference's own inputs.
   void forced(const Values& given, const Values& expected);

@@ -2,6 +2,7 @@
 
 #include <sys/utsname.h>
 
+#include <charconv>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -39,6 +40,13 @@ std::optional<std::int64_t> kilobytes(const std::string& path, const std::string
   return std::stoll(value) * 1024;
 }
 
+std::optional<std::int64_t> whole_number(const std::string& text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && !text.empty() ? std::optional<std::int64_t>(value) : std::nullopt;
+}
+
 json or_null(const std::string& value) { return value.empty() ? json() : json(value); }
 
 }  // namespace
@@ -66,25 +74,28 @@ std::optional<std::int64_t> peak_bytes() { return kilobytes("/proc/self/status",
 json thermal_reading(double seconds) {
   // The skin's sensor, where a vendor shows it to a shell; the status is the host's to ask for.
   std::error_code error;
-  for (const auto& zone : fs::directory_iterator("/sys/class/thermal", error)) {
+  fs::directory_iterator next("/sys/class/thermal", error), end;
+  for (; !error && next != end; next.increment(error)) {
+    const fs::directory_entry& zone = *next;
     if (first_line(zone.path() / "type").find("skin") == std::string::npos) continue;
-    const std::string value = first_line(zone.path() / "temp");
-    if (value.empty() || value.find_first_not_of("0123456789-") != std::string::npos) continue;
-    return {{"seconds", seconds}, {"status", nullptr}, {"celsius", std::stod(value) / 1000}};
+    const auto millidegrees = whole_number(first_line(zone.path() / "temp"));
+    if (millidegrees)
+      return {{"seconds", seconds},
+              {"status", nullptr},
+              {"celsius", static_cast<double>(*millidegrees) / 1000}};
   }
   return nullptr;
 }
 
 json battery_reading(double seconds) {
   const fs::path battery = "/sys/class/power_supply/battery";
-  const std::string capacity = first_line(battery / "capacity");
-  if (capacity.empty() || capacity.find_first_not_of("0123456789") != std::string::npos)
-    return nullptr;
+  const auto percent = whole_number(first_line(battery / "capacity"));
+  if (!percent || *percent < 0 || *percent > 100) return nullptr;
   const std::string status = first_line(battery / "status");
   json charging;
   if (!status.empty()) charging = status == "Charging" || status == "Full";
   return {{"seconds", seconds},
-          {"percent", std::stod(capacity)},
+          {"percent", static_cast<double>(*percent)},
           {"charging", charging},
           {"low_power_mode", nullptr}};
 }

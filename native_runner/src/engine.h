@@ -10,7 +10,9 @@
 namespace pocketmatte {
 
 struct Facts {
-  std::string runtime, runtime_version, delegate;
+  std::string runtime, runtime_version;
+  std::string delegate;  // several joined by commas, "none" without any
+  std::string dtype;     // of inputs and outputs: float32 or float16; both, joined, where they differ
 };
 
 class Engine {

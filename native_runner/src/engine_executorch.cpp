@@ -5,6 +5,7 @@
 #include <executorch/runtime/platform/runtime.h>
 #include <sys/prctl.h>
 
+#include <mutex>
 #include <set>
 
 #include "engine.h"
@@ -35,16 +36,19 @@ constexpr const char* kMethod = "forward";
 constexpr int kMark = 0x504d4d4b;
 
 std::string last_complaint;
+std::mutex complaining;  // whatever thread logs
 
 // ExecuTorch logs to standard error, which is the host's; what it complains of last is the reason.
 void keep(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, std::size_t,
           const char* message, std::size_t length) {
+  const std::lock_guard<std::mutex> lock(complaining);
   if (level == et_pal_log_level_t::kError || level == et_pal_log_level_t::kFatal)
     last_complaint.assign(message, length);
 }
 
 std::string coded(Error error) {
-  std::string text = "error " + std::to_string(static_cast<unsigned>(error));
+  const std::lock_guard<std::mutex> lock(complaining);
+  const std::string text = "error " + std::to_string(static_cast<unsigned>(error));
   return last_complaint.empty() ? text : text + ", " + last_complaint;
 }
 
@@ -56,22 +60,27 @@ class ExecuTorch : public Engine {
  public:
   ExecuTorch(const std::string& path, int threads) : module_(path, Module::LoadMode::Mmap), path_(path) {
     auto* pool = executorch::extension::threadpool::get_threadpool();
+    if (pool == nullptr) throw LoadFailed("ExecuTorch has no thread pool; take a build that has");
     if (static_cast<int>(pool->get_thread_count()) != threads)
       pool->_unsafe_reset_threadpool(static_cast<uint32_t>(threads));
+    if (static_cast<int>(pool->get_thread_count()) != threads)
+      throw LoadFailed("ExecuTorch runs " + std::to_string(pool->get_thread_count()) +
+                       " threads, not " + std::to_string(threads));
     const Error error = module_.load_method(kMethod);
     if (error != Error::Ok) throw LoadFailed("ExecuTorch refuses " + path + ": " + coded(error));
     auto meta = module_.method_meta(kMethod);
     if (!meta.ok()) throw LoadFailed("ExecuTorch refuses " + path + ": " + coded(meta.error()));
     std::set<std::string> delegates;
     for (std::size_t i = 0; i < meta->num_backends(); ++i) delegates.insert(*meta->get_backend_name(i));
-    facts_ = {"executorch", POCKETMATTE_EXECUTORCH, ""};
-    for (const std::string& each : delegates) facts_.delegate += (facts_.delegate.empty() ? "" : ",") + each;
-    for (std::size_t i = 0; i < meta->num_inputs(); ++i) add_input(*meta->input_tensor_meta(i));
+    if (delegates.empty()) delegates.insert("none");
+    for (std::size_t i = 0; i < meta->num_inputs(); ++i)
+      add_input(tensor_of(meta->input_tensor_meta(i)));
     for (std::size_t i = 0; i < meta->num_outputs(); ++i) {
-      auto info = *meta->output_tensor_meta(i);
+      const auto info = tensor_of(meta->output_tensor_meta(i));
       check(info.scalar_type());
       output_shapes_.push_back(shape_of(info));
     }
+    facts_ = {"executorch", POCKETMATTE_EXECUTORCH, joined(delegates), joined(dtypes_)};
   }
 
   const Facts& facts() const override { return facts_; }
@@ -114,10 +123,23 @@ class ExecuTorch : public Engine {
   }
 
  private:
-  void check(ScalarType type) const {
+  static std::string joined(const std::set<std::string>& names) {
+    std::string all;
+    for (const std::string& each : names) all += (all.empty() ? "" : ",") + each;
+    return all;
+  }
+
+  template <typename Result>
+  executorch::runtime::TensorInfo tensor_of(const Result& info) const {
+    if (!info.ok()) throw LoadFailed(path_ + " takes or gives what is no tensor");
+    return *info;
+  }
+
+  void check(ScalarType type) {
     if (type != ScalarType::Float && type != ScalarType::Half)
       throw LoadFailed(path_ + " holds tensors of scalar type " +
                        std::to_string(static_cast<int>(type)) + "; this runner takes 5 (half) and 6");
+    dtypes_.insert(type == ScalarType::Float ? "float32" : "float16");
   }
 
   void add_input(const executorch::runtime::TensorInfo& info) {
@@ -132,6 +154,7 @@ class ExecuTorch : public Engine {
   Module module_;
   std::string path_;
   Facts facts_;
+  std::set<std::string> dtypes_;
   std::vector<TensorPtr> inputs_;
   std::vector<EValue> results_;
   std::vector<std::vector<std::int64_t>> input_shapes_, output_shapes_;

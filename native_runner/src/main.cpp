@@ -9,7 +9,10 @@
 
 int main(int count, char** words) {
   using namespace pocketmatte;
-  if (count < 2 || std::strcmp(words[1], "--help") == 0 || std::strcmp(words[1], "-h") == 0) {
+  bool help = count < 2;
+  for (int i = 1; i < count; ++i)
+    help = help || std::strcmp(words[i], "--help") == 0 || std::strcmp(words[i], "-h") == 0;
+  if (help) {
     std::fputs(kUsage, stdout);
     return count < 2 ? 2 : 0;
   }
@@ -22,6 +25,6 @@ int main(int count, char** words) {
     return 2;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "the runner failed: %s\n", failure.what());
-    return 1;
+    return 2;
   }
 }

@@ -27,6 +27,8 @@ runner serve --file PTE [--threads 1]
 
 namespace {
 
+constexpr std::size_t kMostThreads = 256, kMostFrames = 1000000000;
+
 using Setter = std::function<void(const std::string&)>;
 
 double number(const std::string& option, const std::string& word, double least) {
@@ -39,15 +41,16 @@ double number(const std::string& option, const std::string& word, double least) 
   }
   if (read == 0 || read != word.size() || !(value >= least) || value > 1e9)
     throw WrongUse(option + " is " + word + "; it is a number from " + std::to_string(least).substr(0, 4) +
-                   " on");
+                   " to 1e9");
   return value;
 }
 
-std::size_t count(const std::string& option, const std::string& word) {
-  if (word.empty() || word.size() > 9 || word.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoul(word) == 0)
-    throw WrongUse(option + " is " + word + "; it is a whole number from 1 on");
-  return std::stoul(word);
+std::size_t count(const std::string& option, const std::string& word, std::size_t most) {
+  const bool digits = !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+  const std::size_t value = digits && word.size() < 12 ? std::stoull(word) : 0;
+  if (value == 0 || value > most)
+    throw WrongUse(option + " is " + word + "; it is a whole number from 1 to " + std::to_string(most));
+  return value;
 }
 
 Setter text(std::string& to) {
@@ -67,9 +70,9 @@ std::map<std::string, Setter> setters(Options& o) {
       {"--tier", text(o.wanted.tier)},
       {"--orientation", text(o.wanted.orientation)},
       {"--recipe", text(o.wanted.recipe)},
-      {"--threads", [&o](const std::string& w) { o.threads = static_cast<int>(count("--threads", w)); }},
-      {"--warmups", [&o](const std::string& w) { o.plan.warmups = count("--warmups", w); }},
-      {"--runs", [&o](const std::string& w) { o.plan.runs = count("--runs", w); }},
+      {"--threads", [&o](const std::string& w) { o.threads = static_cast<int>(count("--threads", w, kMostThreads)); }},
+      {"--warmups", [&o](const std::string& w) { o.plan.warmups = count("--warmups", w, kMostFrames); }},
+      {"--runs", [&o](const std::string& w) { o.plan.runs = count("--runs", w, kMostFrames); }},
       {"--seconds", [&o](const std::string& w) { o.plan.seconds = number("--seconds", w, 0); }},
       {"--limit-seconds",
        [&o](const std::string& w) { o.plan.limit_seconds = number("--limit-seconds", w, 0); }},
@@ -99,6 +102,8 @@ Options parse(int given, const char* const* words) {
     }
     const auto setter = known.find(option);
     if (setter == known.end()) throw WrongUse("no option " + option + "; runner --help shows all");
+    if (options.command == "serve" && option != "--file" && option != "--threads")
+      throw WrongUse("serve takes --file and --threads, not " + option);
     if (i + 1 == given) throw WrongUse(option + " needs a value");
     setter->second(words[++i]);
   }

@@ -32,13 +32,15 @@ std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
 }
 
-Replay::Replay(const Trace& trace, Engines& engines) : trace_(trace), engines_(engines) {
+Replay::Replay(const Trace& trace, Engines& engines, bool keep_inputs)
+    : trace_(trace), engines_(engines) {
   for (const Program& program : trace.programs) {
     const Engine& engine = *engines.at(program.name);
     compare(program.name, "inputs", program.inputs, engine.input_shapes());
     compare(program.name, "outputs", program.outputs, engine.output_shapes());
   }
   for (const Step& step : trace.steps) {
+    if (!keep_inputs) break;
     given_.emplace_back();
     for (const Stored& each : step.given)
       given_.back().emplace_back(each.name, trace.read(step, each));
@@ -62,7 +64,11 @@ void Replay::play(std::size_t frame, bool forced, const OnCall& on_call) {
     const Program& program = trace_.program(step.program);
     Engine& engine = *engines_.at(step.program);
     const std::int64_t start = now_ns();
-    for (const auto& [name, values] : given_[number]) board_[name] = values;
+    if (given_.empty()) {
+      for (const Stored& each : step.given) board_[each.name] = trace_.read(step, each);
+    } else {
+      for (const auto& [name, values] : given_[number]) board_[name] = values;
+    }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
       const auto found = board_.find(program.inputs[i].name);
       if (found == board_.end())
@@ -74,6 +80,7 @@ void Replay::play(std::size_t frame, bool forced, const OnCall& on_call) {
     for (std::size_t i = 0; i < outputs_.size(); ++i) engine.get_output(i, outputs_[i]);
     if (forced || on_call) {
       calls_.emplace_back(number, now_ns() - start);
+      first_calls_.emplace(program.name, calls_.back().second);
       if (on_call) on_call(step, outputs_);
       if (forced) outputs_ = expected(step);
     }
@@ -83,7 +90,9 @@ void Replay::play(std::size_t frame, bool forced, const OnCall& on_call) {
         if (state.output == name) board_[state.input] = outputs_[i];
       board_[name].swap(outputs_[i]);
     }
-    if (!forced && !on_call) calls_.emplace_back(number, now_ns() - start);
+    if (forced || on_call) continue;
+    calls_.emplace_back(number, now_ns() - start);
+    first_calls_.emplace(program.name, calls_.back().second);
   }
 }
 

@@ -20,8 +20,9 @@ using OnCall = std::function<void(const Step&, const std::vector<Values>&)>;
 
 class Replay {
  public:
-  // Keeps the trace's inputs in memory. Throws LoadFailed where an engine holds another program.
-  Replay(const Trace& trace, Engines& engines);
+  // Keeps the trace's inputs in memory, or reads them as they are needed, which no timing may do.
+  // Throws LoadFailed where an engine holds another program.
+  Replay(const Trace& trace, Engines& engines, bool keep_inputs = true);
 
   // Every state at its reset value, nothing else on the board.
   void reset();
@@ -30,6 +31,9 @@ class Replay {
   // Nanoseconds of each call of the latest frame, by the step's place in the trace.
   const std::vector<std::pair<std::size_t, std::int64_t>>& calls() const { return calls_; }
 
+  // Nanoseconds of the first call ever of each program.
+  const std::map<std::string, std::int64_t>& first_calls() const { return first_calls_; }
+
   // What the trace expects of a step, in the order of the program's outputs.
   std::vector<Values> expected(const Step& step) const;
 
@@ -37,10 +41,11 @@ class Replay {
 
   const Trace& trace_;
   Engines& engines_;
-  std::vector<std::vector<std::pair<std::string, Values>>> given_;  // by step
+  std::vector<std::vector<std::pair<std::string, Values>>> given_;  // by step, if they are kept
   std::map<std::string, Values> board_;
   std::vector<Values> outputs_;
   std::vector<std::pair<std::size_t, std::int64_t>> calls_;
+  std::map<std::string, std::int64_t> first_calls_;
 };
 
 std::int64_t now_ns();  // monotonic

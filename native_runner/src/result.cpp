@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <set>
 
 #include "failure.h"
 
@@ -37,7 +38,7 @@ json latency_of(const std::string& what, const Load& load, const std::vector<std
 
 json latencies_of(const Outcome& outcome) {
   json all = json::array();
-  if (!outcome.samples) return all;
+  if (!outcome.samples || outcome.samples->frames_ns.empty()) return all;
   all.push_back(latency_of("frame", outcome.frames, outcome.samples->frames_ns));
   for (const auto& [program, samples_ns] : outcome.samples->programs_ns)
     all.push_back(latency_of("program:" + program, outcome.loads.at(program), samples_ns));
@@ -45,7 +46,7 @@ json latencies_of(const Outcome& outcome) {
 }
 
 json sustained_of(const Options& options, const Outcome& outcome) {
-  if (!outcome.sustained) return nullptr;
+  if (!outcome.sustained || outcome.sustained->frames_ns.empty()) return nullptr;
   const auto& ns = outcome.sustained->frames_ns;
   const std::vector<std::int64_t> last(ns.end() - static_cast<std::ptrdiff_t>((ns.size() + 3) / 4),
                                        ns.end());
@@ -107,10 +108,10 @@ json validity_of(const Options& options, const Outcome& outcome) {
 }
 
 std::string delegate_of(const Outcome& outcome) {
+  std::set<std::string> names;
+  for (const Facts& facts : outcome.engines) names.insert(facts.delegate);
   std::string all;
-  for (const Facts& facts : outcome.engines)
-    if (all.find(facts.delegate) == std::string::npos || all.empty())
-      all += (all.empty() ? "" : ",") + facts.delegate;
+  for (const std::string& name : names) all += (all.empty() ? "" : ",") + name;
   return all;
 }
 
@@ -180,6 +181,14 @@ json result_of(const Options& options, const Outcome& outcome) {
           {"validity", validity},
           {"status", status_of(outcome, validity)},
           {"errors", outcome.errors}};
+}
+
+void require_writable(const std::string& path) {
+  const std::string partial = path + ".partial";
+  std::FILE* file = std::fopen(partial.c_str(), "wb");
+  if (!file) throw WrongUse(path + " cannot be written; make its folder or choose another");
+  std::fclose(file);
+  std::remove(partial.c_str());
 }
 
 void write_whole(const std::string& path, const json& content) {

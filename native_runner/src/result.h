@@ -47,6 +47,9 @@ struct Outcome {
 
 nlohmann::json result_of(const Options& options, const Outcome& outcome);
 
+// Throws WrongUse where nothing can be written there; what lies there stays.
+void require_writable(const std::string& path);
+
 // Writes beside the place and renames. Throws WrongUse where the disk refuses.
 void write_whole(const std::string& path, const nlohmann::json& content);
 

@@ -34,15 +34,18 @@ bool take(Engine& engine, std::vector<Values>& inputs) {
   return true;
 }
 
-void give(const Engine& engine, std::size_t count, std::int64_t ns) {
+void give(const Engine& engine, std::int64_t ns) {
+  const auto& shapes = engine.output_shapes();
+  std::vector<Values> outputs(shapes.size());
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    engine.get_output(i, outputs[i]);
+    if (outputs[i].size() != size_of(shapes[i]))
+      throw RunFailed("output " + std::to_string(i) + " has another size than the file says");
+  }
   const char good = 0;
   write_all(&good, 1);
   write_all(&ns, sizeof ns);
-  Values values;
-  for (std::size_t i = 0; i < count; ++i) {
-    engine.get_output(i, values);
-    write_all(values.data(), values.size() * sizeof(float));
-  }
+  for (const Values& values : outputs) write_all(values.data(), values.size() * sizeof(float));
 }
 
 void refuse(const std::string& reason) {
@@ -68,6 +71,7 @@ int serve(const Options& options) {
   say({{"runtime", engine->facts().runtime},
        {"version", engine->facts().runtime_version},
        {"delegate", engine->facts().delegate},
+       {"dtype", engine->facts().dtype},
        {"inputs", engine->input_shapes()},
        {"outputs", engine->output_shapes()},
        {"load_ms", load_ms}});
@@ -77,7 +81,7 @@ int serve(const Options& options) {
     try {
       const std::int64_t before = now_ns();
       engine->run();
-      give(*engine, engine->output_shapes().size(), now_ns() - before);
+      give(*engine, now_ns() - before);
     } catch (const RunFailed& failure) {
       refuse(failure.what());
     }

@@ -52,19 +52,19 @@ void load(const Options& options, Outcome& outcome, Stage& stage) {
     stage.engines[file.program] = open_engine(options.bundle + "/" + file.path, options.threads);
     outcome.loads[file.program].load_ms = ms_since(start);
     outcome.frames.load_ms += outcome.loads[file.program].load_ms;
-    outcome.engines.push_back(stage.engines[file.program]->facts());
+    const Facts& facts = stage.engines[file.program]->facts();
+    if (facts.dtype != file.dtype)
+      throw LoadFailed(file.path + " takes and gives " + facts.dtype + ", the manifest says " +
+                       file.dtype + "; build it again");
+    outcome.engines.push_back(facts);
   }
-  stage.replay = std::make_unique<Replay>(trace, stage.engines);
+  stage.replay = std::make_unique<Replay>(trace, stage.engines, !options.memory);
 }
 
 void first_frame(Outcome& outcome, Stage& stage) {
   const std::int64_t start = now_ns();
   stage.replay->play(0, false, nullptr);
   outcome.frames.first_ms = ms_since(start);
-  for (const auto& [step, ns] : stage.replay->calls()) {
-    Load& load = outcome.loads[stage.trace->steps[step].program];
-    if (load.first_ms == 0) load.first_ms = static_cast<double>(ns) / 1e6;
-  }
 }
 
 // Comparisons by program and output, in the order of the trace.
@@ -101,6 +101,8 @@ void parity(const Options& options, Outcome& outcome, Stage& stage) {
   Sha256 total;
   compare(trace, *stage.replay, false, comparisons, total);
   if (limits.max_abs) compare(trace, *stage.replay, true, comparisons, total);
+  for (const auto& [program, ns] : stage.replay->first_calls())
+    outcome.loads[program].first_ms = static_cast<double>(ns) / 1e6;
   outcome.frames_replayed = trace.frames;
   outcome.outputs_sha256 = total.hex();
   outcome.compared.emplace();
@@ -113,20 +115,17 @@ void parity(const Options& options, Outcome& outcome, Stage& stage) {
 }
 
 void measure(const Options& options, Outcome& outcome, Stage& stage) {
-  double offset = 0;
-  const EverySecond read = [&](double seconds) {
-    if (json reading = thermal_reading(offset + seconds); !reading.is_null())
-      outcome.thermal.push_back(reading);
-    if (json reading = battery_reading(offset + seconds); !reading.is_null())
-      outcome.battery.push_back(reading);
-  };
   const std::int64_t start = now_ns();
-  outcome.samples = sample(*stage.trace, *stage.replay, options.plan, read);
-  offset = ms_since(start) / 1e3;
+  const EverySecond read = [&] {
+    const double seconds = ms_since(start) / 1e3;
+    if (json reading = thermal_reading(seconds); !reading.is_null()) outcome.thermal.push_back(reading);
+    if (json reading = battery_reading(seconds); !reading.is_null()) outcome.battery.push_back(reading);
+  };
+  read();
+  sample(*stage.trace, *stage.replay, options.plan, read, outcome.samples.emplace());
   if (options.plan.frames_per_second)
-    outcome.sustained = sustain(*stage.trace, *stage.replay, options.plan, read);
-  offset = ms_since(start) / 1e3;
-  read(0);
+    sustain(*stage.trace, *stage.replay, options.plan, read, outcome.sustained.emplace());
+  read();
 }
 
 }  // namespace
@@ -135,6 +134,7 @@ int run(const Options& options) {
   Outcome outcome;
   outcome.started_at = utc_now();
   outcome.device = device_of(options);
+  require_writable(options.out);  // found out before the run
   Stage stage;
   try {
     load(options, outcome, stage);
@@ -146,6 +146,11 @@ int run(const Options& options) {
     outcome.errors.push_back(failure.what());
   } catch (const RunFailed& failure) {
     outcome.failed = "run_failed";
+    outcome.errors.push_back(failure.what());
+  } catch (const WrongUse&) {
+    throw;
+  } catch (const std::exception& failure) {  // no memory, above all
+    outcome.failed = stage.replay ? "run_failed" : "load_failed";
     outcome.errors.push_back(failure.what());
   }
   const json result = result_of(options, outcome);
@@ -162,9 +167,11 @@ int run_memory(const Options& options) {
     load(options, outcome, stage);
     for (std::size_t frame = 0; frame < stage.trace->frames; ++frame)
       stage.replay->play(frame, false, nullptr);
-  } catch (const std::runtime_error& failure) {
+  } catch (const WrongUse&) {
+    throw;
+  } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
-    return dynamic_cast<const WrongUse*>(&failure) ? 2 : 1;
+    return 1;
   }
   const auto bytes = peak_bytes();
   if (!bytes) {

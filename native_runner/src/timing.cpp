@@ -17,7 +17,7 @@ class Clock {
 
   void tick() {
     if (seconds() < due_) return;
-    read_(seconds());
+    read_();
     due_ = seconds() + 1;
   }
 
@@ -39,38 +39,38 @@ std::int64_t Loop::play_ns() {
   return now_ns() - start;
 }
 
-Samples sample(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read) {
+void sample(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read,
+            Samples& found) {
   Loop loop(trace, replay);
   for (std::size_t i = 0; i < plan.warmups; ++i) loop.play_ns();
-  Samples found;
   Clock clock(read);
   while (true) {
     clock.tick();
     found.runs_met = found.frames_ns.size() >= plan.runs;
     found.seconds_met = clock.seconds() >= plan.seconds;
     const bool ended = !found.frames_ns.empty() && clock.seconds() >= plan.limit_seconds;
-    if ((found.runs_met && found.seconds_met) || ended) return found;
+    if ((found.runs_met && found.seconds_met) || ended) return;
     found.frames_ns.push_back(loop.play_ns());
     for (const auto& [step, ns] : replay.calls())
       found.programs_ns[trace.steps[step].program].push_back(ns);
   }
 }
 
-Sustained sustain(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read) {
+void sustain(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read,
+             Sustained& found) {
   Loop loop(trace, replay);
-  Sustained found{};
   Clock clock(read);
   const double period = 1 / *plan.frames_per_second;
-  for (std::size_t frame = 0; clock.seconds() < plan.sustained_seconds; ++frame) {
+  for (std::size_t frame = 0;; ++frame) {
     const double due = static_cast<double>(frame) * period;
+    if (due >= plan.sustained_seconds || clock.seconds() >= plan.sustained_seconds) return;
     clock.tick();
     if (const double early = due - clock.seconds(); early > 0)
       std::this_thread::sleep_for(std::chrono::duration<double>(early));
     found.frames_ns.push_back(loop.play_ns());
-    found.late += clock.seconds() > due + period;
+    found.seconds = clock.seconds();
+    found.late += found.seconds > due + period;
   }
-  found.seconds = clock.seconds();
-  return found;
 }
 
 std::vector<double> in_ms(const std::vector<std::int64_t>& samples_ns) {

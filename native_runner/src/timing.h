@@ -27,8 +27,8 @@ struct Samples {
 };
 
 struct Sustained {
-  double seconds;
-  std::size_t late;
+  double seconds = 0;
+  std::size_t late = 0;
   std::vector<std::int64_t> frames_ns;
 };
 
@@ -43,11 +43,14 @@ class Loop {
   std::size_t first_, last_, next_;
 };
 
-// Called about once a second, outside of samples, with the seconds since the start.
-using EverySecond = std::function<void(double)>;
+// Called about once a second, outside of samples.
+using EverySecond = std::function<void()>;
 
-Samples sample(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read);
-Sustained sustain(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read);
+// Both fill what they found as they go: it stays where a program gives up.
+void sample(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read,
+            Samples& found);
+void sustain(const Trace& trace, Replay& replay, const Plan& plan, const EverySecond& read,
+             Sustained& found);
 
 // Nanoseconds as milliseconds.
 std::vector<double> in_ms(const std::vector<std::int64_t>& samples_ns);

@@ -1,8 +1,7 @@
 #include "trace.h"
 
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -14,14 +13,36 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<std::uint8_t> content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw LoadFailed(path + " cannot be read; push the trace again");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+constexpr std::size_t kMostValues = 1u << 30;  // of a tensor
+constexpr std::size_t kMostFrames = 1u << 20, kMostBytes = std::size_t(1) << 40;
+
+std::string text_of(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  std::string text;
+  char chunk[1 << 14];
+  std::size_t taken = 0;
+  while (file && (taken = std::fread(chunk, 1, sizeof chunk, file.get())) > 0) text.append(chunk, taken);
+  if (!file || std::ferror(file.get())) throw LoadFailed(path + " cannot be read; push the trace again");
+  return text;
+}
+
+// A whole number from least to most, and nothing that only converts to one.
+std::size_t count(const json& value, std::size_t least, std::size_t most) {
+  if (!value.is_number_unsigned() || value.get<std::size_t>() < least || value.get<std::size_t>() > most)
+    throw LoadFailed("the trace says " + value.dump() + " where a whole number from " +
+                     std::to_string(least) + " to " + std::to_string(most) + " stands");
+  return value.get<std::size_t>();
 }
 
 NamedShape shape_of(const json& value) {
-  return {value.at("name"), value.at("shape").get<std::vector<std::int64_t>>()};
+  NamedShape named{value.at("name"), {}};
+  std::size_t size = 1;
+  for (const json& side : value.at("shape")) {
+    named.shape.push_back(static_cast<std::int64_t>(count(side, 1, kMostValues)));
+    size *= static_cast<std::size_t>(named.shape.back());
+    if (size > kMostValues) throw LoadFailed(named.name + " of the trace is too large");
+  }
+  return named;
 }
 
 std::string word_of(const json& value) {
@@ -50,7 +71,7 @@ std::vector<Stored> stored_of(const json& values) {
     const std::string dtype = each.at("dtype");
     if (dtype != "float32" && dtype != "uint8")
       throw LoadFailed("a tensor of the trace is " + dtype + "; it is float32 or uint8");
-    stored.push_back({each.at("name"), dtype == "uint8", each.at("offset")});
+    stored.push_back({each.at("name"), dtype == "uint8", count(each.at("offset"), 0, kMostBytes)});
   }
   return stored;
 }
@@ -71,9 +92,9 @@ const NamedShape* Program::input(const std::string& tensor) const {
 
 Trace::Trace(const std::string& folder) {
   const std::string path = folder + "/trace.json";
-  const std::vector<std::uint8_t> text = content_of(path);
+  const std::string text = text_of(path);
   try {
-    const json whole = json::parse(text.begin(), text.end());
+    const json whole = json::parse(text);
     if (whole.at("schema_version") != 1)
       throw LoadFailed(path + " has schema_version " + whole.at("schema_version").dump() +
                        "; this runner reads 1");
@@ -81,7 +102,7 @@ Trace::Trace(const std::string& folder) {
     tier = whole.at("tier");
     orientation = whole.at("orientation");
     weights_digest = whole.at("weights_digest");
-    frames = whole.at("frames");
+    frames = count(whole.at("frames"), 1, kMostFrames);
     feature_range = whole.at("feature_range");
     for (const json& each : whole.at("programs")) programs.push_back(program_of(each));
     for (const auto& [recipe, each] : whole.at("limits").items())
@@ -89,24 +110,29 @@ Trace::Trace(const std::string& folder) {
                          number_of(each.at("max_abs")), number_of(each.at("matte_mad")),
                          number_of(each.at("mask_flipped"))};
     for (const json& each : whole.at("steps"))
-      steps.push_back({each.at("frame"), each.at("program"), stored_of(each.at("given")),
+      steps.push_back({count(each.at("frame"), 0, kMostFrames), each.at("program"), stored_of(each.at("given")),
                        stored_of(each.at("expected"))});
     const json& data = whole.at("data");
-    data_ = content_of(folder + "/tensors.bin");
-    if (data_.size() != data.at("size_bytes").get<std::size_t>())
-      throw LoadFailed(folder + "/tensors.bin has " + std::to_string(data_.size()) +
-                       " bytes, not " + data.at("size_bytes").dump() + "; push the trace again");
-    Sha256 total;
-    total.update(data_.data(), data_.size());
-    if (total.hex() != data.at("sha256").get<std::string>())
-      throw LoadFailed(folder + "/tensors.bin is not the file of the trace; push it again");
+    data_path_ = folder + "/tensors.bin";
+    data_.reset(std::fopen(data_path_.c_str(), "rb"), [](std::FILE* file) {
+      if (file) std::fclose(file);
+    });
+    std::error_code error;
+    data_size_ = data_ ? std::filesystem::file_size(data_path_, error) : 0;
+    if (!data_ || error) throw LoadFailed(data_path_ + " cannot be read; push the trace again");
+    if (data_size_ != count(data.at("size_bytes"), 0, kMostBytes))
+      throw LoadFailed(data_path_ + " has " + std::to_string(data_size_) + " bytes, not " +
+                       data.at("size_bytes").dump() + "; push the trace again");
+    if (sha256_of_file(data_path_) != data.at("sha256").get<std::string>())
+      throw LoadFailed(data_path_ + " is not the file of the trace; push it again");
   } catch (const json::exception& error) {
     throw LoadFailed(path + " is no trace: " + error.what());
   }
   Sha256 own;
   own.update(text.data(), text.size());
   sha256 = own.hex();
-  check();
+  check_programs();
+  check_steps();
 }
 
 const Program& Trace::program(const std::string& name) const {
@@ -122,34 +148,71 @@ Limits Trace::limits(const std::string& recipe) const {
 }
 
 Values Trace::read(const Step& step, const Stored& stored) const {
-  Values values(size_of(step, stored.name));
-  const std::uint8_t* start = data_.data() + stored.offset;
+  Values values(size_of(step.program, stored.name));
   if (stored.bytes) {
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(start[i]) / 255.0f;
+    std::vector<std::uint8_t> levels(values.size());
+    read_at(stored.offset, levels.data(), levels.size());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(levels[i]) / 255.0f;
   } else {
-    std::memcpy(values.data(), start, values.size() * sizeof(float));
+    read_at(stored.offset, values.data(), values.size() * sizeof(float));
+    for (float value : values)
+      if (!std::isfinite(value))
+        throw LoadFailed(stored.name + " of the trace is not finite; record it again");
   }
   return values;
 }
 
-std::size_t Trace::size_of(const Step& step, const std::string& tensor) const {
-  const Program& owner = program(step.program);
+void Trace::read_at(std::size_t offset, void* to, std::size_t size) const {
+  const bool there = fseeko(data_.get(), static_cast<off_t>(offset), SEEK_SET) == 0;
+  if (!there || std::fread(to, 1, size, data_.get()) != size)
+    throw LoadFailed(data_path_ + " cannot be read any more; push the trace again");
+}
+
+std::size_t Trace::size_of(const std::string& name, const std::string& tensor) const {
+  const Program& owner = program(name);
   if (const NamedShape* input = owner.input(tensor)) return input->size();
   for (const Output& each : owner.outputs)
     if (each.name == tensor) return each.size();
-  throw LoadFailed("the trace gives " + step.program + " a tensor " + tensor + " that it does not have");
+  throw LoadFailed("the trace gives " + name + " a tensor " + tensor + " that it does not have");
 }
 
-void Trace::check() const {
+// A name is one tensor in all programs, and what names another names one that is there.
+void Trace::check_programs() const {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  std::set<std::string> names;
+  const auto same = [&](const NamedShape& tensor) {
+    if (shapes.emplace(tensor.name, tensor.shape).first->second != tensor.shape)
+      throw LoadFailed(tensor.name + " has two shapes in the trace");
+  };
+  for (const Program& each : programs) {
+    if (!names.insert(each.name).second) throw LoadFailed("the trace describes " + each.name + " twice");
+    for (const NamedShape& tensor : each.inputs) same(tensor);
+    std::set<std::string> given;
+    for (const Output& tensor : each.outputs) {
+      same(tensor);
+      given.insert(tensor.name);
+    }
+    for (const Output& tensor : each.outputs)
+      if (!tensor.shown_by.empty() && !given.count(tensor.shown_by))
+        throw LoadFailed(tensor.name + " is shown by " + tensor.shown_by + ", which " + each.name +
+                         " does not give");
+    for (const State& state : each.states)
+      if (!each.input(state.input) || !given.count(state.output))
+        throw LoadFailed("the state " + state.input + " of " + each.name + " is of no input or output");
+  }
+}
+
+void Trace::check_steps() const {
   std::set<std::size_t> seen;
+  std::set<std::string> called;
   std::size_t latest = 0;
   for (const Step& step : steps) {
     const Program& owner = program(step.program);
     std::vector<Stored> all = step.given;
     all.insert(all.end(), step.expected.begin(), step.expected.end());
     for (const Stored& each : all) {
-      const std::size_t size = size_of(step, each.name) * (each.bytes ? 1 : sizeof(float));
-      if (each.offset > data_.size() || size > data_.size() - each.offset)
+      const std::size_t size = size_of(step.program, each.name) * (each.bytes ? 1 : sizeof(float));
+      if (each.offset > data_size_ || size > data_size_ - each.offset)
         throw LoadFailed(each.name + " of " + step.program + " lies beyond the end of tensors.bin");
     }
     bool same = step.expected.size() == owner.outputs.size();
@@ -160,8 +223,10 @@ void Trace::check() const {
       throw LoadFailed("the steps of the trace are not in the order of its frames");
     latest = step.frame;
     seen.insert(step.frame);
+    called.insert(step.program);
   }
-  if (frames == 0 || seen.size() != frames) throw LoadFailed("the trace has frames without a step");
+  if (seen.size() != frames) throw LoadFailed("the trace has frames without a step");
+  if (called.size() != programs.size()) throw LoadFailed("the trace has a program that it never runs");
 }
 
 }  // namespace pocketmatte

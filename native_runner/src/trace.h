@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,7 +63,7 @@ class Trace {
   explicit Trace(const std::string& folder);
 
   const Program& program(const std::string& name) const;
-  // A tensor of a program's input or output.
+  // A tensor of a program's input or output. Throws LoadFailed.
   Values read(const Step& step, const Stored& stored) const;
   Limits limits(const std::string& recipe) const;
 
@@ -72,11 +74,15 @@ class Trace {
   std::vector<Step> steps;
 
  private:
-  std::size_t size_of(const Step& step, const std::string& tensor) const;
-  void check() const;
+  std::size_t size_of(const std::string& program, const std::string& tensor) const;
+  void read_at(std::size_t offset, void* to, std::size_t size) const;
+  void check_programs() const;
+  void check_steps() const;
 
   std::map<std::string, Limits> limits_;
-  std::vector<std::uint8_t> data_;
+  std::string data_path_;
+  std::size_t data_size_ = 0;
+  std::shared_ptr<std::FILE> data_;  // read as it is needed: expected tensors take no memory
 };
 
 }  // namespace pocketmatte

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("device", "network", "tier", "recipe", "status", "p50 ms", "p95 ms", "MB", "worst dB")
 _NAME = re.compile(r"[0-9A-Za-z._-]{1,40}")
+_MOST = 1_000_000_000  # of what the native runner takes
+_LEAST_FPS = 0.1  # likewise
 _KEPT_IN = "results/android"
 _ANDROIDX = "androidx.test.runner.AndroidJUnitRunner"
 
@@ -98,9 +100,9 @@ def bench_android_(
     number is written. Exits with 1 unless every result is ok or fallback.
 
     Examples:
-        pocketmatte bench-android build/bundle --runner build/runner-android --tier t01,t04
+        pocketmatte bench-android build/bundle --runner build/native/linux-aarch64 --tier t01,t04
 
-        pocketmatte bench-android build/bundle --runner build/runner-android --fps 30 --all
+        pocketmatte bench-android build/bundle --runner build/native/linux-aarch64 --fps 30 --all
 
         pocketmatte bench-android build/bundle --app org.example.matting --apk app-debug.apk
     """
@@ -173,13 +175,22 @@ def plan_of(
 
     require_at_least("--warmups", warmups)
     require_at_least("--runs", runs)
-    if not (seconds >= 0 and math.isfinite(seconds)):
-        msg = f"--seconds is {seconds}; it must be 0 or more"
-        raise UsageError(msg)
+    for option, count in (("--warmups", warmups), ("--runs", runs)):
+        if count > _MOST:
+            msg = f"{option} is {count}; it must be {_MOST} or less"
+            raise UsageError(msg)
+    for option, given in (
+        ("--seconds", seconds), ("--limit-seconds", limit_seconds),
+        ("--sustained-seconds", sustained_seconds),
+    ):  # fmt: skip
+        if not 0 <= given <= _MOST:
+            msg = f"{option} is {given}; it must be 0 to {_MOST}"
+            raise UsageError(msg)
     require_seconds("--limit-seconds", limit_seconds)
     require_seconds("--sustained-seconds", sustained_seconds)
-    if fps is not None:
-        require_seconds("--fps", fps)
+    if fps is not None and not _LEAST_FPS <= fps <= _MOST:
+        msg = f"--fps is {fps}; it must be {_LEAST_FPS} to {_MOST}"
+        raise UsageError(msg)
     return Plan(
         warmups=warmups,
         runs=runs,

@@ -57,6 +57,8 @@ def verify_(
     package that pocketmatte pack wrote must give the same bits as its file. Exits with 1 if
     anything fails. Figures are kept in results/parity.json of the bundle.
 
+    Those of --runtime are kept apart: parity-native.json and the like.
+
     --runtime native takes ExecuTorch files through the native runner; arm64, ExecuTorch and ONNX
     files through the runtimes' own builds for 64-bit Arm, on an emulated cortex-a76, or on the
     processor named after a colon. pocketmatte runner builds what either needs. An emulator takes

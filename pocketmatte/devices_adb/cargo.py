@@ -8,6 +8,7 @@ from export.artifact import inside, sha256_of, size_bytes_of
 from export.manifest import FILE_NAME, Artifact, Manifest
 from export.trace import DATA_NAME, TRACE_NAME, read_trace
 from pocketmatte.harness.traces import trace_path
+from pocketmatte.native.building import DESCRIPTION, read_runner
 from tiers.errors import BundleError, RuntimeUnavailableError, UsageError
 from tiers.spec import Orientation
 
@@ -113,10 +114,13 @@ def runner_pieces(folder: Path) -> list[Piece]:
 
     Raises:
         UsageError: If the folder holds none.
+        RuntimeUnavailableError: If it was built of other sources, or with another ExecuTorch.
     """
     if not (folder / RUNNER).is_file():
         msg = f"--runner {folder} holds no program {RUNNER}; give the folder that its build wrote"
         raise UsageError(msg)
+    if (folder / DESCRIPTION).is_file():
+        read_runner(folder)  # of this version of everything
     files = [folder / RUNNER, *sorted(p for p in (folder / "lib").rglob("*") if p.is_file())]
     return [_piece(path, f"{RUNNER}/{path.relative_to(folder).as_posix()}") for path in files]
 

@@ -124,7 +124,7 @@ class NativeMode:
 
 
 def _word(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _took_s(left: Left, result: Result) -> float | None:

@@ -24,7 +24,8 @@ from pocketmatte.devices_adb.job import (
 from pocketmatte.devices_adb.merge import Observed, merged, stranger
 from pocketmatte.devices_adb.outcome import Outcome, failed, succeeded
 from pocketmatte.devices_adb.place import place
-from pocketmatte.harness.result import Result, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import Result
 from tiers.errors import BundleError, PocketMatteError
 
 HOME = "/data/local/tmp/pocketmatte"

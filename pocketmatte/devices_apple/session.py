@@ -14,7 +14,8 @@ from pocketmatte.devices_adb.errors import DeviceError
 from pocketmatte.devices_adb.merge import stranger
 from pocketmatte.devices_adb.outcome import Outcome, failed, succeeded
 from pocketmatte.devices_apple.devicectl import AppleDevice, devicectl
-from pocketmatte.harness.result import Plan, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import Plan
 from tiers.errors import BundleError, PocketMatteError
 
 FORMAT = "coreml"

@@ -14,7 +14,10 @@ from pocketmatte.groups import open_group, same_tier
 from pocketmatte.harness.recording import record
 from pocketmatte.harness.traces import trace_fault, trace_path
 from pocketmatte.integrity import fault
+from pocketmatte.tolerances import STATELESS_FRAMES
+from tiers.contract_table import contracts
 from tiers.errors import BundleError
+from tiers.ladder import tier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +83,7 @@ def record_traces(
             if (
                 known is not None
                 and known.weights_digest == first.weights_digest
-                and known.frames >= frames
+                and known.frames >= _most(same, frames)
                 and trace_fault(root, known) is None
             ):
                 yield Recorded(
@@ -94,6 +97,12 @@ def record_traces(
             yield Recorded(
                 path=path, outcome="recorded", frames=entry.frames, size_bytes=entry.size_bytes
             )
+
+
+def _most(same: Sequence[Artifact], frames: int) -> int:
+    """Return how many frames a trace comes to: nothing builds up without states."""
+    recurrent = any(contract.states for contract in contracts(tier(same[0].network, same[0].tier)))
+    return frames if recurrent else min(frames, STATELESS_FRAMES)
 
 
 def _recorded(

@@ -6,17 +6,8 @@ from typing import Literal
 import numpy as np
 
 from export.manifest import State
-from export.trace import (
-    TRACE_NAME,
-    DataWriter,
-    Limits,
-    Output,
-    Program,
-    Shape,
-    Step,
-    Trace,
-    trace_text,
-)
+from export.trace import TRACE_NAME, Limits, Output, Program, Shape, Step, Trace, trace_text
+from export.trace_data import DataWriter
 from pocketmatte.groups import Group
 from pocketmatte.lockstep import Call, Player, run_of
 from pocketmatte.matting.board import Tensors

@@ -4,14 +4,11 @@
 """
 
 import json
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from export.manifest import Sha256
-from tiers.errors import BundleError
 
 Status: TypeAlias = Literal[
     "ok", "fallback", "load_failed", "run_failed", "parity_failed", "invalid"
@@ -238,53 +235,6 @@ class Result(_Model):
     validity: Validity
     status: Status
     errors: list[str]
-
-
-def read_result(path: Path) -> Result:
-    """Read a result and check that it follows from itself.
-
-    Raises:
-        BundleError: If it is missing, no result, or says two things at once.
-    """
-    try:
-        result = Result.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}); fetch it again"
-        raise BundleError(msg) from error
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        msg = f"{path} is no result: {where}: {first['msg']}; run it again"
-        raise BundleError(msg) from error
-    if wrong := contradiction(result):
-        msg = f"{path} contradicts itself: {wrong}; run it again"
-        raise BundleError(msg)
-    return result
-
-
-def contradiction(result: Result) -> str | None:
-    """Return the first thing a result says that another part of it denies, or ``None``."""
-    parity, execution, validity = result.parity, result.execution, result.validity
-    if result.status in ("ok", "fallback") and (parity is None or not parity.passed):
-        return f"status is {result.status}, but its parity did not pass"
-    if result.status == "parity_failed" and (parity is None or parity.passed):
-        return "status is parity_failed, but its parity passed"
-    if parity is not None and parity.passed != (not any(o.faults for o in parity.outputs)):
-        return "the parity as a whole is not what its outputs say"
-    if result.status == "ok" and execution.delegate_actual != execution.delegate_requested:
-        return (
-            f"status is ok, but {execution.delegate_actual} ran where "
-            f"{execution.delegate_requested} was asked for: that is a fallback"
-        )
-    apart = execution.process in ("emulated", "host") or result.device.emulator
-    if validity.physical_device and apart:
-        return f"a physical device, but the process is {execution.process}"
-    if validity.latency_valid and not validity.physical_device:
-        return "valid latencies of no physical device"
-    for latency in result.latency:
-        if latency.ms.count != len(latency.samples_ns):
-            return f"{latency.what} has {len(latency.samples_ns)} samples, not {latency.ms.count}"
-    return None
 
 
 def schema_text() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.artifact import inside, sha256_of
 from export.manifest import Artifact, ReferenceTrace
-from export.trace import TraceReader
+from export.trace_data import TraceReader
 from tiers.errors import BundleError
 
 AGAIN = "run pocketmatte trace again"

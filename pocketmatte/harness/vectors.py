@@ -15,17 +15,8 @@ import numpy as np
 import export.trace
 import pocketmatte.harness.result
 from export.manifest import State
-from export.trace import (
-    TRACE_NAME,
-    DataWriter,
-    Limits,
-    Output,
-    Program,
-    Shape,
-    Step,
-    Trace,
-    trace_text,
-)
+from export.trace import TRACE_NAME, Limits, Output, Program, Shape, Step, Trace, trace_text
+from export.trace_data import DataWriter
 from pocketmatte.harness.choice import Budget, Measured, choose
 from pocketmatte.harness.statistics import statistics
 from pocketmatte.harness.verdict import Comparison, faults
@@ -94,6 +85,14 @@ def _verdicts() -> Iterator[dict[str, Any]]:
                    [(_wrong_at(reference, 0), reference)], matte=reference)  # fmt: skip
     yield _verdict("a picture wrong where it shows", picture,
                    [(_wrong_at(reference, 3), reference)], matte=reference)  # fmt: skip
+    uneven = np.array([0.0, 0.5, 1.0, 0.25], dtype=np.float32).reshape(_SHAPE)
+    colours = np.concatenate([reference, far / 50, near], axis=1)
+    off = colours + np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2) / 1000
+    coloured = picture.model_copy(update={"shape": [1, 3, 2, 2]})
+    yield _verdict("a picture of three channels, by its matte", coloured, [(off, colours)],
+                   matte=uneven)  # fmt: skip
+    yield _verdict("a mask of two calls, one of which changes sides", mask,
+                   [(reference, reference), (flipped, reference)])  # fmt: skip
     yield _verdict("a memory by its magnitude", memory, [(far + 0.1, far)])
     yield _verdict("a memory that holds next to nothing", memory, [(near * 1e-5, reference * 1e-5)])
     yield _verdict("not a number", matte, [(reference, reference), (broken, reference)])
@@ -152,6 +151,7 @@ def _choices() -> Iterator[dict[str, Any]]:
     budget = Budget(frame_ms=33.3, peak_bytes=None, process="app_foreground")
     yield _choice("the highest that is fast enough", [low, high], budget)
     yield _choice("a tighter budget", [low, high], dataclasses.replace(budget, frame_ms=16.6))
+    yield _choice("a fallback will do", [_measured("e", "t05", 3.0, status="fallback")], budget)
     yield _choice("none will do", [low, high], dataclasses.replace(budget, frame_ms=8.0))
     yield _choice("nothing measured", [], budget)
     yield _choice(
@@ -169,6 +169,9 @@ def _choices() -> Iterator[dict[str, Any]]:
             _measured("virtual", "t08", 1.0, physical_device=False),
             _measured("invalid", "t08", 1.0, latency_valid=False),
             _measured("hot", "t08", 1.0, flags={"thermal_ok": False, "min_runs_met": True}),
+            _measured("few", "t08", 1.0, flags={"min_runs_met": False, "thermal_ok": False}),
+            _measured("short", "t08", 1.0, flags={"min_seconds_met": False}),
+            _measured("debug", "t08", 1.0, flags={"not_debuggable": False}),
             _measured("untold", "t06", 1.0, flags={"thermal_ok": None}),
             _measured("unmeasured", "t08", None),
             _measured("slow", "t08", 33.4),

@@ -48,10 +48,9 @@ def build_arm_python(out: Path) -> Path:
         partial.mkdir()
         _debian(Path(scratch), partial / "root")
         _wheels(Path(scratch), partial / "site")
-        shutil.copy2(_SERVER, partial / _SERVER.name)
         for name in CPUS:
             _root_of(partial, name)
-        described = {"onnxruntime": metadata.version("onnxruntime")}
+        described = _versions()
         (partial / DESCRIPTION).write_text(json.dumps(described) + "\n", encoding="utf-8")
     return folder
 
@@ -65,13 +64,24 @@ def read_arm_python(folder: Path) -> None:
     way_out = f"fetch it with: pocketmatte runner --target {PYTHON_FOLDER} --out {folder.parent}"
     try:
         described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        held = described["onnxruntime"]
+        held = {name: str(described[name]) for name in _WHEELS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"no Python of 64-bit Arm in {folder}; {way_out}"
         raise RuntimeUnavailableError(msg) from error
-    if held != metadata.version("onnxruntime"):
-        msg = f"{folder} holds onnxruntime {held}, not {metadata.version('onnxruntime')}; {way_out}"
+    if held != _versions():
+        msg = f"{folder} holds {_listed(held)}, installed are {_listed(_versions())}; {way_out}"
         raise RuntimeUnavailableError(msg)
+    if not _SERVER.is_file():
+        msg = f"{_SERVER} is missing: ONNX files are served from a checkout, not from a wheel"
+        raise RuntimeUnavailableError(msg)
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in _WHEELS}
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def onnx_server(folder: Path, model: Cpu, path: Path, threads: int) -> list[str]:
@@ -93,7 +103,7 @@ def onnx_server(folder: Path, model: Cpu, path: Path, threads: int) -> list[str]
     for name, value in settings.items():
         words += ["-E", f"{name}={value}"]
     python = held / "root" / "usr" / "bin" / "python3.11"
-    return [*words, str(python), _SERVER.name, str(path), str(threads)]
+    return [*words, str(python), str(_SERVER), str(path), str(threads)]
 
 
 def _debian(scratch: Path, root: Path) -> None:

@@ -113,6 +113,9 @@ def read_runner(folder: Path) -> RunnerFolder:
         msg = f"the runner in {folder} is of other sources than those in {_SOURCE}; {way_out}"
         raise RuntimeUnavailableError(msg)
     target(described.target)
+    if not os.access(folder / RUNNER, os.X_OK):
+        msg = f"{folder} holds no program {RUNNER}; {way_out}"
+        raise RuntimeUnavailableError(msg)
     return described
 
 

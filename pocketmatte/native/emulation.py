@@ -71,7 +71,8 @@ def emulated(folder: Path, model: Cpu, counts: Path | None = None) -> list[str]:
         if not (folder / COUNTER).is_file():
             msg = f"{folder} holds no {COUNTER}; install gcc and build the runner again"
             raise RuntimeUnavailableError(msg)
-        words += ["-plugin", f"./{COUNTER},out={counts}"]
+        # a plugin's arguments are parted by commas; two stand for one
+        words += ["-plugin", f"./{COUNTER},out={str(counts).replace(',', ',,')}"]
     return [*words, *described.command]
 
 

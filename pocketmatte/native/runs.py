@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.trace import read_trace
-from pocketmatte.harness.result import Plan, Result, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import Plan, Result
 from pocketmatte.native.building import read_runner
 from pocketmatte.native.emulation import Cpu, emulated, read_counts
 from tiers.errors import RuntimeUnavailableError
@@ -102,7 +103,13 @@ def _result(
         if plan.frames_per_second is not None:
             words += ["--fps", str(plan.frames_per_second)]
             words += ["--sustained-seconds", str(plan.sustained_seconds)]
-        done = subprocess.run([*start, "run", *words], cwd=folder, capture_output=True, check=False)
+        try:
+            done = subprocess.run(
+                [*start, "run", *words], cwd=folder, capture_output=True, check=False
+            )
+        except OSError as error:
+            msg = f"{start[0]} cannot be started ({error.strerror}); build the runner again"
+            raise RuntimeUnavailableError(msg) from error
         if not out.is_file():
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             last = said[-1] if said else "it said nothing"

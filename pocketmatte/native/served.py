@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +15,10 @@ import numpy as np
 from pocketmatte.runtimes.checks import check_declared, checked_inputs
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract import ProgramContract, TensorSpec
-from tiers.errors import BundleError
+from tiers.errors import BundleError, RuntimeUnavailableError
 
 _END_SECONDS = 5  # that the process may take to end by itself
+_PATIENCE_SECONDS = 3600  # for one answer; an emulator takes minutes for a large frame
 _TAIL = 400  # characters of what it complained of last
 
 
@@ -31,6 +33,7 @@ class ServedSession:
         facts: What is known of how it runs, beside what the runner says itself.
 
     Raises:
+        RuntimeUnavailableError: If the runner cannot be started.
         BundleError: If the runner refuses the file, or it holds another program.
     """
 
@@ -44,10 +47,15 @@ class ServedSession:
     ) -> None:
         self._path, self._contract = path, contract
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            list(command), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._complaints,
-        )  # fmt: skip
+        try:
+            self._process = subprocess.Popen(
+                list(command), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=self._complaints,
+            )  # fmt: skip
+        except OSError as error:
+            self._complaints.close()
+            msg = f"{command[0]} cannot be started ({error.strerror}); build the runner again"
+            raise RuntimeUnavailableError(msg) from error
         try:
             declared = self._declared()
             _check(path, "inputs", contract.inputs, declared["inputs"])
@@ -59,6 +67,7 @@ class ServedSession:
             **facts,
             "version": str(declared["version"]),
             "provider": str(declared["delegate"]),
+            "dtype": str(declared["dtype"]),
         }
         self.run_ns: list[int] = []
 
@@ -117,7 +126,12 @@ class ServedSession:
         return values.reshape(tensor.shape).astype(np.float32)
 
     def _read(self, back: IO[bytes], size: int) -> bytes:
-        data = back.read(size)
+        alarm = threading.Timer(_PATIENCE_SECONDS, self._process.kill)  # of a runner that hangs
+        alarm.start()
+        try:
+            data = back.read(size)
+        finally:
+            alarm.cancel()
         if len(data) < size:
             raise self._ended()
         return data

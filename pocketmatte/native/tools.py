@@ -19,6 +19,8 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
         "readelf": "binutils",
         "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
         "qemu-aarch64": "qemu-user",
+        "apt-get": "apt",
+        "dpkg-deb": "dpkg",
     }
 )
 _JSON_HEADERS = (
@@ -95,8 +97,9 @@ def missing(names: Sequence[str]) -> str | None:
 
 def unbuildable(to: Target) -> str | None:
     """Return why the runner cannot be built here for a target, or ``None``."""
-    if to.toolchain is None and platform.machine() != to.name.removeprefix("linux-"):
-        return f"{to.name} is built on such a machine only; this is {platform.machine()}"
+    own = f"{platform.system().lower()}-{platform.machine()}"
+    if to.toolchain is None and own != to.name:
+        return f"{to.name} is built on such a machine only; this is {own}"
     if reason := missing(["cmake", "readelf", to.compiler]):
         return reason
     if not any(header.exists() for header in _JSON_HEADERS):

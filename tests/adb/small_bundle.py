@@ -8,17 +8,8 @@ import numpy as np
 from export.artifact import sha256_of
 from export.manifest import Artifact, Frame, Manifest, Tensor, Weights, write_manifest
 from export.targets import target
-from export.trace import (
-    TRACE_NAME,
-    DataWriter,
-    Limits,
-    Output,
-    Program,
-    Shape,
-    Step,
-    Trace,
-    trace_text,
-)
+from export.trace import TRACE_NAME, Limits, Output, Program, Shape, Step, Trace, trace_text
+from export.trace_data import DataWriter
 
 RECIPES = ("fp32", "w8a8")
 FRAMES = 8

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pocketmatte.devices_adb.app import AppMode
-from pocketmatte.harness.result import Plan, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import Plan
 from tests.adb.device_server import Device
 from tests.adb.scenario import APP, PLAN, benched, order
 

@@ -5,7 +5,7 @@ The one test here in which nothing stands in for the runner. The device is still
 
 from pathlib import Path
 
-from pocketmatte.harness.result import read_result
+from pocketmatte.harness.reading import read_result
 from tests.adb.scenario import NAME, benched, connected, native, order
 from tests.adb.small_bundle import FRAMES, RECIPES, write_bundle
 from tests.native.programs import times

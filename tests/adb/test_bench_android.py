@@ -14,7 +14,7 @@ import pytest
 
 from pocketmatte.cli import app, run
 from pocketmatte.commands.on_android import bench_android_
-from pocketmatte.harness.result import read_result
+from pocketmatte.harness.reading import read_result
 from tests.adb.device_server import Device
 from tests.adb.isolated import quietly
 
@@ -253,7 +253,7 @@ def test_what_is_kept_is_not_run_again_even_where_the_device_forgot_it(
         (("--app", "a.b", "--instrumentation", "x y"), "--instrumentation is x y; it is PACKAGE/"),
         (("--runner", "{bundle}"), "holds no program runner"),
         (("--runner", "{runner}", "--tier", "t99"), "no tier of this bundle 't99'"),
-        (("--runner", "{runner}", "--fps", "0"), "--fps is 0.0; it must be above 0"),
+        (("--runner", "{runner}", "--fps", "0"), "--fps is 0.0; it must be 0.1 to 1000000000"),
         (("--runner", "{runner}", "--threads", "0"), "--threads is 0; it must be 1 or more"),
         (("--runner", "{runner}", "--resume", "../x"), "--resume is '../x'"),
         (("--runner", "{runner}", "--portrait"), "of what was asked, portrait"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pocketmatte.devices_adb.merge import Observed, merged, stranger
-from pocketmatte.harness.result import Heat, Memory, Result, contradiction
+from pocketmatte.harness.reading import contradiction
+from pocketmatte.harness.result import Heat, Memory, Result
 from tests.adb.device_programs.stand_in import UNKNOWN, result_of
 from tests.adb.scenario import order
 from tests.adb.small_bundle import write_bundle

@@ -9,7 +9,7 @@ import pytest
 
 from pocketmatte.cli import app, run
 from pocketmatte.commands.on_ios import bench_ios_
-from pocketmatte.harness.result import read_result
+from pocketmatte.harness.reading import read_result
 from tests.adb.small_bundle import write_bundle
 
 NAME = "bench-ios"
@@ -116,8 +116,8 @@ def test_without_xcrun_a_mac_is_asked_for(bench: Bench, monkeypatch: pytest.Monk
     ("words", "says"),
     [
         (("--compute-units", "all"), "--compute-units is all; there are cpu, gpu, neural_engine"),
-        (("--seconds", "-1"), "--seconds is -1.0; it must be 0 or more"),
-        (("--fps", "inf"), "--fps is inf; it must be above 0"),
+        (("--seconds", "-1"), "--seconds is -1.0; it must be 0 to 1000000000"),
+        (("--fps", "inf"), "--fps is inf; it must be 0.1 to 1000000000"),
         (("--device", "x"), "no device x; devicectl lists 0000-0 (iPhone 16)"),
     ],
 )

@@ -6,15 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.trace import (
-    ALIGNMENT,
-    DATA_NAME,
-    TRACE_NAME,
-    DataWriter,
-    FloatArray,
-    TraceReader,
-    read_trace,
-)
+from export.trace import DATA_NAME, TRACE_NAME, read_trace
+from export.trace_data import ALIGNMENT, DataWriter, FloatArray, TraceReader
 from pocketmatte.harness.vectors import toy_trace
 from tiers.errors import BundleError
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from export.artifact import sha256_of
-from pocketmatte.harness.result import Result, read_result
+from pocketmatte.harness.reading import read_result
+from pocketmatte.harness.result import Result
 from tests.harness_kotlin.kotlin_build import (
     JUnitReport,
     compile_kotlin,
@@ -152,7 +153,7 @@ def test_the_bits_of_a_faithful_replay_have_the_hash_of_every_language(
 ) -> None:
     import hashlib
 
-    from export.trace import TraceReader
+    from export.trace_data import TraceReader
 
     reader = TraceReader(vectors / "trace")
     digest = hashlib.sha256()

@@ -21,13 +21,14 @@ class Times(nn.Module):
 
 
 @functools.cache
-def times(factor: float) -> bytes:
-    """Return a program that multiplies its frame."""
+def times(factor: float, *, delegated: bool = True) -> bytes:
+    """Return a program that multiplies its frame, in XNNPACK or in a kernel of ExecuTorch."""
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
     exported = torch.export.export(Times(factor).eval(), (torch.zeros(SHAPE),))
-    lowered = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
+    partitioners = [XnnpackPartitioner()] if delegated else []
+    lowered = to_edge_transform_and_lower(exported, partitioner=partitioners)
     return bytes(lowered.to_executorch().buffer)
 
 

@@ -1,5 +1,6 @@
 """The native runner on bundles of one small program."""
 
+import hashlib
 import json
 import math
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from export.trace import DATA_NAME, TRACE_NAME
-from pocketmatte.harness.result import read_result
+from pocketmatte.harness.reading import read_result
 from pocketmatte.harness.vectors import FOLDER
 from tests.adb.small_bundle import FRAMES, write_bundle
 from tests.native.programs import times
@@ -66,9 +67,10 @@ def manifest(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(content))
 
 
-def refill(bundle: Path, factor: float) -> None:
+def refill(bundle: Path, factor: float, *, delegated: bool = True) -> None:
     """Put another program in place, with its true hash."""
-    other = write_bundle(bundle.parent / "other", program=times(factor))
+    program = times(factor, delegated=delegated)
+    other = write_bundle(bundle.parent / "other", program=program)
     shutil.copy(other / FILE, bundle / FILE)
     shutil.copy(other / "manifest.json", bundle / "manifest.json")
 
@@ -111,7 +113,7 @@ def test_a_run_is_ok_and_says_all_about_itself(runner: Runner) -> None:
     assert result.parity is not None
     assert (result.parity.frames, result.parity.outputs[0].psnr_db) == (FRAMES, None)
     assert result.sustained is not None
-    assert 0 < result.sustained.frames <= 21
+    assert 0 < result.sustained.frames <= 20
     assert result.sustained.ms.count == result.sustained.frames
     assert (result.validity.min_runs_met, result.validity.min_seconds_met) == (True, True)
     assert (result.validity.physical_device, result.validity.latency_valid) == (False, False)
@@ -189,8 +191,6 @@ def test_what_is_damaged_is_not_run_and_the_result_says_why(
 def test_a_file_that_the_runtime_refuses_is_said_with_its_reason(runner: Runner) -> None:
     path = runner.bundle / FILE
     path.write_bytes(b"\0" * 4096)
-    import hashlib
-
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest(runner.bundle, lambda e: e.update(sha256=digest, size_bytes=4096))
     assert runner().returncode == 1
@@ -220,9 +220,11 @@ def test_what_the_bundle_does_not_hold_is_said(
         (("walk",), "no command 'walk'; there are run and serve"),
         (("run", "--colour", "red"), "no option --colour"),
         (("run", "--bundle"), "--bundle needs a value"),
-        (("run", "--runs", "0"), "--runs is 0; it is a whole number from 1 on"),
+        (("run", "--runs", "0"), "--runs is 0; it is a whole number from 1 to 1000000000"),
+        (("run", "--threads", "40000"), "--threads is 40000; it is a whole number from 1 to 256"),
+        (("serve", "--bundle", "x"), "serve takes --file and --threads, not --bundle"),
         (("run", "--seconds", "nan"), "--seconds is nan; it is a number from"),
-        (("run", "--fps", "0"), "--fps is 0; it is a number from 0.10 on"),
+        (("run", "--fps", "0"), "--fps is 0; it is a number from 0.10 to 1e9"),
         (("serve",), "--file is missing"),
     ],
 )
@@ -268,6 +270,86 @@ def test_what_the_host_says_of_a_device_stands_in_the_result(
     result = read_result(runner.out)
     assert (result.device.platform, result.device.model) == ("android", "Ünï")
     assert (result.status, result.validity.latency_valid) == ("ok", True)
+
+
+def trace_change(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = bundle / TRACE / TRACE_NAME
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda t: t["steps"][0]["given"][0].update(offset=1 << 64), "where a whole number"),
+        (lambda t: t["steps"][0]["given"][0].update(offset=0.5), "where a whole number"),
+        (lambda t: t["steps"][0]["given"][0].update(offset=1 << 39), "beyond the end"),
+        (lambda t: t.update(frames=8.7), "where a whole number"),
+        (lambda t: t["programs"][0]["inputs"][0].update(shape=[1, 1, 4, -8]), "whole number"),
+        (lambda t: t["programs"][0]["inputs"][0].update(shape=[1 << 30] * 3), "is too large"),
+        (lambda t: t["programs"][0]["outputs"][0].update(name="frame", shape=[1]), "two shapes"),
+        (lambda t: t["programs"][0]["outputs"][0].update(shown_by="none"), "is shown by none"),
+        (lambda t: t["programs"][0]["states"].append({"input": "a", "output": "b", "reset": 0.0}),
+         "is of no input or output"),
+        (lambda t: t["programs"].append(t["programs"][0]), "describes matte twice"),
+        (lambda t: t.update(schema_version=2), "schema_version 2; this runner reads 1"),
+    ],
+)  # fmt: skip
+def test_a_hostile_trace_is_refused(
+    runner: Runner, change: Callable[[dict[str, Any]], object], reason: str
+) -> None:
+    trace_change(runner.bundle, change)
+    done = runner()
+    result = read_result(runner.out)
+    assert (done.returncode, result.status) == (1, "load_failed")
+    assert reason in result.errors[0]
+
+
+def test_a_program_that_no_delegate_runs_is_a_fallback(runner: Runner) -> None:
+    refill(runner.bundle, 0.5, delegated=False)
+    done = runner()
+    result = read_result(runner.out)
+    assert (done.returncode, result.status) == (0, "fallback")
+    assert result.execution.delegate_actual == "none"
+
+
+def test_a_file_of_another_type_than_the_manifest_says_is_not_run(runner: Runner) -> None:
+    def half(entry: dict[str, Any]) -> None:
+        for tensor in (*entry["inputs"], *entry["outputs"]):
+            tensor["dtype"] = "float16"
+
+    manifest(runner.bundle, half)
+    assert runner().returncode == 1
+    (error,) = read_result(runner.out).errors
+    assert "takes and gives float32, the manifest says float16; build it again" in error
+
+
+def test_memory_does_not_grow_with_the_trace(runner: Runner, tmp_path: Path) -> None:
+    """Expected tensors lie on the disk: of two traces the longer one takes no more."""
+    long = write_bundle(tmp_path / "long", program=times(0.5))
+    trace = json.loads((long / TRACE / TRACE_NAME).read_text())
+    data = (long / TRACE / DATA_NAME).read_bytes() + bytes(64 << 20)
+    (long / TRACE / DATA_NAME).write_bytes(data)
+    trace["data"] |= {"size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (long / TRACE / TRACE_NAME).write_text(json.dumps(trace))
+    peaks = [
+        json.loads(runner("--memory", bundle=each, trace=each / TRACE).stdout)["peak_bytes"]
+        for each in (runner.bundle, long)
+    ]
+    assert peaks[1] < peaks[0] + (8 << 20)
+
+
+def test_a_result_of_before_stays_where_the_next_is_refused(runner: Runner) -> None:
+    assert runner().returncode == 0
+    before = runner.out.read_bytes()
+    assert runner("--runs", 0).returncode == 2
+    assert runner.out.read_bytes() == before
+
+
+def test_help_is_given_after_a_command_too(runner: Runner) -> None:
+    done = runner.plain("run", "--help")
+    assert (done.returncode, "--limit-seconds" in done.stdout) == (0, True)
 
 
 def test_a_description_of_no_device_is_refused(runner: Runner, tmp_path: Path) -> None:

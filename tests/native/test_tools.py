@@ -13,7 +13,13 @@ from pocketmatte.native.budget import (
     read_counts_file,
     write_counts_file,
 )
-from pocketmatte.native.building import DESCRIPTION, build_runner, read_runner, source_digest
+from pocketmatte.native.building import (
+    DESCRIPTION,
+    RUNNER,
+    build_runner,
+    read_runner,
+    source_digest,
+)
 from pocketmatte.native.emulation import cpu, read_counts
 from pocketmatte.native.tools import TARGETS, missing, ran, target, unbuildable
 from tiers.errors import BundleError, RuntimeUnavailableError, UsageError
@@ -25,6 +31,7 @@ def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatc
     assert "(Debian: cmake binutils g++-aarch64-linux-gnu)" in (
         unbuildable(TARGETS["linux-aarch64"]) or ""
     )
+    assert missing(["apt-get", "dpkg-deb"]) == "apt-get, dpkg-deb not found (Debian: apt dpkg)"
     with pytest.raises(RuntimeUnavailableError, match="cannot be built for linux-aarch64: cmake"):
         build_runner(TARGETS["linux-aarch64"], Path("nowhere"))
 
@@ -52,7 +59,15 @@ def described(folder: Path, **changed: object) -> Path:
     }  # fmt: skip
     folder.mkdir()
     (folder / DESCRIPTION).write_text(json.dumps(content))
+    (folder / RUNNER).touch(mode=0o755)
     return folder
+
+
+def test_a_folder_without_its_program_is_refused(tmp_path: Path) -> None:
+    folder = described(tmp_path / "built")
+    (folder / RUNNER).unlink()
+    with pytest.raises(RuntimeUnavailableError, match="holds no program runner; build it with"):
+        read_runner(folder)
 
 
 def test_a_built_runner_is_read(tmp_path: Path) -> None:

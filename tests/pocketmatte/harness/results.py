@@ -6,6 +6,7 @@ DIGEST = "0123456789abcdef" * 4
 
 
 def statistics(count: int) -> dict[str, Any]:
+    """Return those of samples of 5 ms."""
     names = ("mean", "min", "max", "p50", "p90", "p95", "p99")
     return {"count": count, "stddev": 0.0, **dict.fromkeys(names, 5.0)}
 

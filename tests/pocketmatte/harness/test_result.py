@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pocketmatte.harness.result import read_result
-from tests.pocketmatte.harness.results import good_result
+from pocketmatte.harness.reading import read_result
+from tests.pocketmatte.harness.results import good_result, statistics
 from tiers.errors import BundleError
 
 
@@ -19,6 +19,13 @@ def written(folder: Path, content: object) -> Path:
 def test_a_good_result_is_read(tmp_path: Path) -> None:
     result = read_result(written(tmp_path, good_result()))
     assert (result.status, result.latency[0].ms.p50) == ("ok", 5.0)
+
+
+def sustained(result: dict[str, Any]) -> None:
+    result["sustained"] = {
+        "frames_per_second": 30.0, "seconds": 1.0, "frames": 7, "late": 0, "ms": statistics(2),
+        "last_quarter_p95_ms": 5.0,
+    }  # fmt: skip
 
 
 def failed(result: dict[str, Any]) -> None:
@@ -38,6 +45,11 @@ def failed(result: dict[str, Any]) -> None:
         (lambda r: r["device"].update(emulator=True), "a physical device, but"),
         (lambda r: r["validity"].update(physical_device=False), "of no physical device"),
         (lambda r: r["latency"][0]["samples_ns"].append(1), "frame has 3 samples, not 2"),
+        (lambda r: r["latency"][0]["ms"].update(p95=0.0), r"p95 of frame is 0\.0, of its samples"),
+        (lambda r: r["validity"].update(thermal_ok=False), "thermal_ok is false"),
+        (lambda r: r["validity"].update(thermal_ok=False, latency_valid=False), "that is invalid"),
+        (lambda r: r.update(status="load_failed"), "nothing was loaded, but something was run"),
+        (sustained, "7 sustained frames, but statistics of 2"),
     ],
 )
 def test_a_result_that_denies_itself_is_refused(

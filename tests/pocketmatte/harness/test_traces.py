@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from export.manifest import read_manifest
-from export.trace import DATA_NAME, TRACE_NAME, TraceReader
+from export.trace import DATA_NAME, TRACE_NAME
+from export.trace_data import TraceReader
 
 TRACE = "traces/rvm/t01"
 FEW = ("--frames", 2)

@@ -28,6 +28,7 @@ def test_the_vectors_show_every_fault_and_every_reason(root: Path) -> None:
     choices = json.loads((folder / "choices.json").read_text())["cases"]
     reasons = {why for case in choices for why in case["expected"]["ruled_out"].values()}
     assert reasons == {
-        "status", "process", "not_physical", "latency_invalid", "thermal_ok", "not_measured",
+        "status", "process", "not_physical", "latency_invalid", "thermal_ok", "min_runs_met",
+        "min_seconds_met", "not_debuggable", "not_measured",
         "too_slow", "memory_not_measured", "too_large",
     }  # fmt: skip
