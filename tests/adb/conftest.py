@@ -1,6 +1,7 @@
 """The real adb client with a private server, and devices on loopback for it."""
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,14 @@ from tests.adb.device_server import FEATURES, Device
 from tests.adb.isolated import NO_ADB, isolated_adb
 from tests.adb.scenario import connected
 from tests.adb.small_bundle import write_bundle, write_runner
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach this process: one that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
