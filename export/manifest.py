@@ -12,6 +12,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from export.artifact import inside, write_text
+from export.model_file import read_model
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError
 
@@ -150,19 +151,10 @@ def read_manifest(root: Path) -> Manifest:
             outside the bundle.
     """
     path = root / FILE_NAME
-    try:
-        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         msg = f"{root} holds no {FILE_NAME}; give the folder that pocketmatte build wrote"
-        raise BundleError(msg) from error
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}); build it again"
-        raise BundleError(msg) from error
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        msg = f"{path} is no manifest: {where}: {first['msg']}; build it again"
-        raise BundleError(msg) from error
+        raise BundleError(msg)
+    manifest = read_model(path, Manifest, "manifest", "build it again")
     for relative in (
         *(entry.path for entry in manifest.artifacts),
         *(entry.path for entry in manifest.weights if entry.path is not None),

@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from export.manifest import Sha256, State
+from export.model_file import read_model
 from tiers.errors import BundleError
 
 TRACE_NAME = "trace.json"
@@ -156,16 +156,7 @@ def read_trace(folder: Path) -> Trace:
         BundleError: If it is missing, no trace, or names what it does not describe.
     """
     path = folder / TRACE_NAME
-    try:
-        trace = Trace.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}); record the trace again"
-        raise BundleError(msg) from error
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        msg = f"{path} is no trace: {where}: {first['msg']}; record it again"
-        raise BundleError(msg) from error
+    trace = read_model(path, Trace, "trace", "record it again")
     if wrong := _loose(trace):
         msg = f"{path} does not hold together: {wrong}; record it again"
         raise BundleError(msg)

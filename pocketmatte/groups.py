@@ -11,6 +11,7 @@ from pocketmatte.bundle import bundle_weights, weights_entry
 from pocketmatte.eight_bit import EightBit
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.matting.board import Moment, Run, Scene, Tensors
+from pocketmatte.runtimes.arm64 import FOREIGN
 from pocketmatte.runtimes.protocol import Runtime
 from pocketmatte.runtimes.table import prover, runtime
 from pocketmatte.runtimes.torch_eager import TorchSession
@@ -18,6 +19,7 @@ from pocketmatte.scene import standard_scene
 from pocketmatte.tolerances import STATELESS_FRAMES
 from tiers.contract import ProgramContract
 from tiers.contract_table import contracts
+from tiers.errors import BundleError, RuntimeUnavailableError
 from tiers.ladder import tier as tier_of
 from tiers.networks import programs
 from tiers.spec import TierSpec
@@ -99,9 +101,36 @@ def runtime_of(artifact: Artifact) -> Runtime:
     return runtime(target(artifact.format).runtime)
 
 
-def prover_of(artifact: Artifact) -> Runtime:
-    """Return what tells here what the artifact computes; see ``runtimes.table.prover``."""
-    return prover(target(artifact.format))
+def prover_of(artifact: Artifact, foreign: str | None = None) -> Runtime:
+    """Return what tells here what the artifact computes; see ``runtimes.table.prover``.
+
+    Args:
+        artifact: Of a bundle.
+        foreign: Key of ``runtimes.arm64.FOREIGN``, whose runtime it is then.
+    """
+    return prover(target(artifact.format)) if foreign is None else FOREIGN[foreign][artifact.format]
+
+
+def run_by(manifest: Manifest, foreign: str) -> Manifest:
+    """Return a manifest without what foreign runtimes do not run.
+
+    Args:
+        manifest: Of a bundle.
+        foreign: Key of ``runtimes.arm64.FOREIGN``.
+
+    Raises:
+        BundleError: If nothing is left.
+        RuntimeUnavailableError: If one of the runtimes is not there.
+    """
+    runtimes = FOREIGN[foreign]
+    kept = [entry for entry in manifest.artifacts if entry.format in runtimes]
+    if not kept:
+        msg = f"the bundle holds no file of {', '.join(runtimes)}; build one for {foreign}"
+        raise BundleError(msg)
+    for form in sorted({entry.format for entry in kept}):
+        if reason := runtimes[form].unavailable():
+            raise RuntimeUnavailableError(reason)
+    return manifest.model_copy(update={"artifacts": kept, "packages": [], "traces": []})
 
 
 def same_tier(artifacts: Sequence[Artifact]) -> Iterator[list[Artifact]]:

@@ -12,7 +12,7 @@ from export.mlpackage import check_mlpackage
 from export.recipe import recipe as recipe_of
 from pocketmatte.bundle import read_bundle
 from pocketmatte.delegation import broken_up
-from pocketmatte.groups import Group, open_group, prover_of, runtime_of, same_tier
+from pocketmatte.groups import Group, open_group, prover_of, run_by, runtime_of, same_tier
 from pocketmatte.harness.traces import trace_fault
 from pocketmatte.integrity import fault, package_fault
 from pocketmatte.matting.board import true_mask
@@ -20,11 +20,10 @@ from pocketmatte.mlprogram.read import read_package
 from pocketmatte.package_proof import Task, differences
 from pocketmatte.parity import Candidate, compare_all
 from pocketmatte.pool import run_jobs
-from pocketmatte.runtimes.arm64 import FOREIGN
-from pocketmatte.runtimes.protocol import Runtime, Session
+from pocketmatte.runtimes.protocol import Session
 from pocketmatte.tally import Parity
 from tiers.contract import ProgramContract
-from tiers.errors import BundleError, PocketMatteError, RuntimeUnavailableError
+from tiers.errors import BundleError, PocketMatteError
 from tiers.ladder import tier as tier_of
 
 Status: TypeAlias = Literal["proven", "evaluated", "checked", "failed"]
@@ -89,7 +88,7 @@ def verify(
     """
     manifest = read_bundle(root)
     if foreign is not None:
-        manifest = _run_by(manifest, foreign)
+        manifest = run_by(manifest, foreign)
     broken = {entry.path: fault(root, entry) for entry in manifest.artifacts}
     failed = {path for path, reason in broken.items() if reason}
     for entry in manifest.artifacts:
@@ -125,19 +124,6 @@ def verify(
         )
 
 
-def _run_by(manifest: Manifest, foreign: str) -> Manifest:
-    """Return a manifest without what a foreign runtime does not run."""
-    runtimes = FOREIGN[foreign]
-    kept = [entry for entry in manifest.artifacts if entry.format in runtimes]
-    if not kept:
-        msg = f"the bundle holds no file of {', '.join(runtimes)}; build one for {foreign}"
-        raise BundleError(msg)
-    for form in sorted({entry.format for entry in kept}):
-        if reason := runtimes[form].unavailable():
-            raise RuntimeUnavailableError(reason)
-    return manifest.model_copy(update={"artifacts": kept, "packages": [], "traces": []})
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Tier:
     """The unit that a proof is made of: the whole artifacts of one tier.
@@ -158,10 +144,6 @@ class Tier:
     threads: int
     foreign: str | None = None
 
-    def runtime(self, entry: Artifact) -> Runtime:
-        """Return what tells what an artifact computes."""
-        return prover_of(entry) if self.foreign is None else FOREIGN[self.foreign][entry.format]
-
     def proves(self, entry: Artifact) -> bool:
         """Say whether that is the format's own runtime, and no evaluator of ours."""
         return self.foreign is not None or prover_of(entry) is runtime_of(entry)
@@ -169,7 +151,7 @@ class Tier:
     def not_run(self, entry: Artifact) -> str | None:
         """Return why an artifact is not run, or ``None``."""
         of_images = _OF_IMAGES if self.proves(entry) and entry.format == _IMAGES else None
-        return self.runtime(entry).unavailable() or of_images
+        return prover_of(entry, self.foreign).unavailable() or of_images
 
 
 def judge(tier: Tier) -> list[Verdict]:
@@ -192,7 +174,7 @@ def _judge(tier: Tier, group: Group) -> Iterator[Verdict]:
             if reasons[entry.path] or tier.not_run(entry):
                 continue
             try:
-                session = tier.runtime(entry).load(
+                session = prover_of(entry, tier.foreign).load(
                     inside(root, entry.path), group.contract(entry), threads=tier.threads
                 )
             except PocketMatteError as error:

@@ -25,12 +25,11 @@ from pocketmatte.harness.reading import read_result
 from pocketmatte.harness.result import Result
 from pocketmatte.native.emulation import CPUS
 from pocketmatte.native.runs import SHORT, Subject, emulated_run, host_run
-from pocketmatte.runtimes.arm64 import BUILT, NativeExecuTorch
+from pocketmatte.runtimes.arm64 import ARM_RUNNER, OWN_RUNNER
 from tests.adb.isolated import isolated_adb
 from tests.adb.scenario import connected
 from tiers.errors import PocketMatteError
 
-ARM = BUILT / "linux-aarch64"
 ADB = "adb"
 WAYS = ("host", *CPUS, ADB)
 _PATIENCE = Patience(step_s=120, run_s=1800, attempts=3, first_delay_s=0.1, longest_delay_s=1)
@@ -54,8 +53,8 @@ def subjects(root: Path, manifest: Manifest) -> list[Subject]:
 def result_of(subject: Subject, way: str) -> Result:
     """Return the result of one way."""
     if way == "host":
-        return host_run(NativeExecuTorch().folder, subject)
-    return over_adb(subject) if way == ADB else emulated_run(ARM, CPUS[way], subject)
+        return host_run(OWN_RUNNER, subject)
+    return over_adb(subject) if way == ADB else emulated_run(ARM_RUNNER, CPUS[way], subject)
 
 
 def over_adb(subject: Subject) -> Result:
@@ -73,7 +72,7 @@ def over_adb(subject: Subject) -> Result:
             name="road", runs=runs, bundle_pieces=bundle_pieces(subject.bundle, runs),
             kept_in=Path(scratch, "results"), resume=False,
         )  # fmt: skip
-        mode = NativeMode(ARM, SHORT, threads=1)
+        mode = NativeMode(ARM_RUNNER, SHORT, threads=1)
         done = benched_on(order, mode, None, [device.serial], _PATIENCE, every=False)
         (outcome,) = done.result["results"]
         if outcome.path is None:

@@ -21,7 +21,7 @@ from pocketmatte.native.budget import (
 )
 from pocketmatte.native.emulation import CPUS, DEFAULT_CPU
 from pocketmatte.native.runs import Subject, emulated_run
-from pocketmatte.runtimes.arm64 import BUILT
+from pocketmatte.runtimes.arm64 import ARM_RUNNER
 from tiers.errors import BundleError, PocketMatteError
 
 BUDGET = Path("docs", "instructions.json")
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            found = counted(BUILT / "linux-aarch64", Path(scratch))
+            found = counted(ARM_RUNNER, Path(scratch))
         if arguments:
             write_counts_file(BUDGET, found)
         kept = read_counts_file(BUDGET)

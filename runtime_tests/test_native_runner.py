@@ -17,7 +17,7 @@ from pocketmatte.groups import groups
 from pocketmatte.harness.reading import read_result
 from pocketmatte.harness.result import OutputFigures, Result
 from pocketmatte.harness.verdict import Comparison, faults
-from pocketmatte.runtimes.arm64 import NativeExecuTorch
+from pocketmatte.runtimes.arm64 import native_executorch
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from tiers.contract_table import contracts
 from tiers.ladder import tier
@@ -91,7 +91,7 @@ def test_the_runner_says_what_python_says_of_the_same_files(
     result = run_by(host_runner, bundle, network_name, tier_name, tmp_path / "result.json")
     assert (result.status, result.errors) == ("ok", [])
     trace = bundle / "traces" / network_name / tier_name
-    runtime = NativeExecuTorch(host_runner)
+    runtime = native_executorch(host_runner)
     sessions = {
         each.name: runtime.load(
             bundle / network_name / tier_name / f"{each.name}-fp32.pte", each, threads=1

@@ -34,7 +34,7 @@ bool take(Engine& engine, std::vector<Values>& inputs) {
   return true;
 }
 
-void give(const Engine& engine, std::int64_t ns) {
+void give(const Engine& engine) {
   const auto& shapes = engine.output_shapes();
   std::vector<Values> outputs(shapes.size());
   for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -44,7 +44,6 @@ void give(const Engine& engine, std::int64_t ns) {
   }
   const char good = 0;
   write_all(&good, 1);
-  write_all(&ns, sizeof ns);
   for (const Values& values : outputs) write_all(values.data(), values.size() * sizeof(float));
 }
 
@@ -79,9 +78,8 @@ int serve(const Options& options) {
   for (const auto& shape : engine->input_shapes()) inputs.emplace_back(size_of(shape));
   while (take(*engine, inputs)) {
     try {
-      const std::int64_t before = now_ns();
       engine->run();
-      give(*engine, now_ns() - before);
+      give(*engine);
     } catch (const RunFailed& failure) {
       refuse(failure.what());
     }

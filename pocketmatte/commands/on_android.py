@@ -1,7 +1,6 @@
 """``pocketmatte bench-android``: what a bundle does on Android devices."""
 
 import datetime as dt
-import math
 import re
 import threading
 from pathlib import Path
@@ -9,35 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pocketmatte.console import (
-    Done,
-    JsonFlag,
-    chosen,
-    finish,
-    note,
-    progress,
-    relative,
-    require_at_least,
-    table,
-)
+from pocketmatte.commands.device_runs import asked_of, plan_of, require_seconds, told
+from pocketmatte.console import Done, JsonFlag, finish, note, progress, require_at_least
 from tiers.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
-
     from export.manifest import Manifest
     from pocketmatte.devices_adb.adb import Patience
     from pocketmatte.devices_adb.cargo import Asked
-    from pocketmatte.devices_adb.outcome import Outcome
     from pocketmatte.devices_adb.session import Mode, Order
     from pocketmatte.harness.result import Plan
 
-_COLUMNS = ("device", "network", "tier", "recipe", "status", "p50 ms", "p95 ms", "MB", "worst dB")
 _NAME = re.compile(r"[0-9A-Za-z._-]{1,40}")
-_MOST = 1_000_000_000  # of what the native runner takes
-_LEAST_FPS = 0.1  # likewise
 _KEPT_IN = "results/android"
 _ANDROIDX = "androidx.test.runner.AndroidJUnitRunner"
 
@@ -108,7 +92,7 @@ def bench_android_(
     """
     from pocketmatte.bundle import read_bundle
     from pocketmatte.devices_adb.adb import Patience
-    from pocketmatte.devices_adb.cargo import ANDROID_FORMAT, Asked
+    from pocketmatte.devices_adb.cargo import ANDROID_FORMAT
 
     require_at_least("--threads", threads)
     require_at_least("--attempts", attempts)
@@ -116,16 +100,10 @@ def bench_android_(
     plan = plan_of(warmups, runs, seconds, limit_seconds, fps, sustained_seconds)
     mode = _mode(runner, app, apk or [], instrumentation, plan, threads)
     manifest = read_bundle(bundle)
-    asked = Asked(
-        networks=chosen(
-            network_names, there_of(manifest, "network", ANDROID_FORMAT), "network of this bundle"
-        ),
-        tiers=chosen(tier_names, there_of(manifest, "tier", ANDROID_FORMAT), "tier of this bundle"),
-        recipes=chosen(
-            recipe_names, there_of(manifest, "recipe", ANDROID_FORMAT), "recipe of this bundle"
-        ),
-        orientation="portrait" if portrait else "landscape",
-    )
+    asked = asked_of(
+        manifest, network_names, tier_names, recipe_names, ANDROID_FORMAT,
+        "portrait" if portrait else "landscape",
+    )  # fmt: skip
     order = _order(bundle, manifest, asked, resume)
     patience = Patience(run_s=timeout, attempts=attempts)
     finish(benched_on(order, mode, adb, serial or [], patience, every=every), as_json=as_json)
@@ -156,71 +134,6 @@ def benched_on(
         ]
         outcomes = measure_all(sessions, stop)
     return told(order.name, outcomes, order.kept_in)
-
-
-def plan_of(
-    warmups: int,
-    runs: int,
-    seconds: float,
-    limit_seconds: float,
-    fps: float | None,
-    sustained_seconds: float,
-) -> "Plan":
-    """Return the plan that options ask for.
-
-    Raises:
-        UsageError: If a number is out of range.
-    """
-    from pocketmatte.harness.result import Plan
-
-    require_at_least("--warmups", warmups)
-    require_at_least("--runs", runs)
-    for option, count in (("--warmups", warmups), ("--runs", runs)):
-        if count > _MOST:
-            msg = f"{option} is {count}; it must be {_MOST} or less"
-            raise UsageError(msg)
-    for option, given in (
-        ("--seconds", seconds), ("--limit-seconds", limit_seconds),
-        ("--sustained-seconds", sustained_seconds),
-    ):  # fmt: skip
-        if not 0 <= given <= _MOST:
-            msg = f"{option} is {given}; it must be 0 to {_MOST}"
-            raise UsageError(msg)
-    require_seconds("--limit-seconds", limit_seconds)
-    require_seconds("--sustained-seconds", sustained_seconds)
-    if fps is not None and not _LEAST_FPS <= fps <= _MOST:
-        msg = f"--fps is {fps}; it must be {_LEAST_FPS} to {_MOST}"
-        raise UsageError(msg)
-    return Plan(
-        warmups=warmups,
-        runs=runs,
-        seconds=seconds,
-        limit_seconds=limit_seconds,
-        frames_per_second=fps,
-        sustained_seconds=sustained_seconds if fps is not None else 0.0,
-    )
-
-
-def require_seconds(option: str, amount: float) -> None:
-    """Refuse an amount that is not above 0, or has no end.
-
-    Raises:
-        UsageError: With the option's name and the amount.
-    """
-    if not (amount > 0 and math.isfinite(amount)):
-        msg = f"{option} is {amount}; it must be above 0"
-        raise UsageError(msg)
-
-
-def told(name: str, outcomes: "Sequence[Outcome]", kept_in: Path) -> Done:
-    """Say what came of all runs."""
-    for outcome in outcomes:
-        if outcome.error:
-            note(f"failed: {outcome.run_id} on device {outcome.device}: {outcome.error}")
-    good = sum(outcome.good for outcome in outcomes)
-    note(f"{good} of {len(outcomes)} results good; kept in {relative(kept_in)}")
-    result = {"run": name, "results": outcomes}
-    return Done(result=result, table=_table(outcomes), passed=good == len(outcomes))
 
 
 def _mode(
@@ -256,19 +169,6 @@ def _mode(
     return AppMode(app, component, apks, plan, threads)
 
 
-def there_of(manifest: "Manifest", what: str, form: str) -> list[str]:
-    """Return the networks, tiers or recipes that a bundle has files of in one format.
-
-    Raises:
-        UsageError: If it has none.
-    """
-    entries = [entry for entry in manifest.artifacts if entry.format == form]
-    if not entries:
-        msg = f"the bundle holds no {form} file; build it with --format {form}"
-        raise UsageError(msg)
-    return sorted({getattr(entry, what) for entry in entries})
-
-
 def _order(bundle: Path, manifest: "Manifest", asked: "Asked", resume: str | None) -> "Order":
     from pocketmatte.devices_adb.cargo import bundle_pieces, runs_of
     from pocketmatte.devices_adb.session import Order
@@ -286,17 +186,3 @@ def _order(bundle: Path, manifest: "Manifest", asked: "Asked", resume: str | Non
         kept_in=bundle / _KEPT_IN,
         resume=resume is not None,
     )
-
-
-def _table(outcomes: "Sequence[Outcome]") -> "Table":
-    def shown(value: float | None, scale: float = 1.0) -> str | None:
-        return None if value is None else f"{value / scale:.2f}"
-
-    cells = [
-        (
-            f"{o.model or 'device'} {o.device[:6]}", o.network, o.tier, o.recipe, o.status,
-            shown(o.p50_ms), shown(o.p95_ms), shown(o.peak_bytes, 1e6), shown(o.worst_db),
-        )
-        for o in outcomes
-    ]  # fmt: skip
-    return table("", _COLUMNS, cells)

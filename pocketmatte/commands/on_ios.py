@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pocketmatte.commands.on_android import plan_of, require_seconds, there_of, told
-from pocketmatte.console import JsonFlag, chosen, finish, progress
+from pocketmatte.commands.device_runs import asked_of, plan_of, require_seconds, told
+from pocketmatte.console import JsonFlag, finish, progress
 from tiers.errors import UsageError
 
 _APP = "dev.pocketmatte.harness"
@@ -53,7 +53,7 @@ def bench_ios_(
         pocketmatte bench-ios build/bundle --compute-units cpu --fps 30
     """
     from pocketmatte.bundle import read_bundle
-    from pocketmatte.devices_adb.cargo import Asked, runs_of
+    from pocketmatte.devices_adb.cargo import runs_of
     from pocketmatte.devices_apple.devicectl import apple_devices, choose_apple_device
     from pocketmatte.devices_apple.session import FORMAT, AppleSession
 
@@ -63,15 +63,7 @@ def bench_ios_(
     require_seconds("--timeout", timeout)
     plan = plan_of(warmups, runs, seconds, limit_seconds, fps, sustained_seconds)
     manifest = read_bundle(bundle)
-    asked = Asked(
-        networks=chosen(
-            network_names, there_of(manifest, "network", FORMAT), "network of this bundle"
-        ),
-        tiers=chosen(tier_names, there_of(manifest, "tier", FORMAT), "tier of this bundle"),
-        recipes=chosen(recipe_names, there_of(manifest, "recipe", FORMAT), "recipe of this bundle"),
-        orientation="landscape",
-        format=FORMAT,
-    )
+    asked = asked_of(manifest, network_names, tier_names, recipe_names, FORMAT)
     name = f"{dt.datetime.now(tz=dt.UTC):%Y%m%dT%H%M%SZ}"
     made = runs_of(bundle, manifest, asked, name)
     chosen_device = choose_apple_device(apple_devices(), device)

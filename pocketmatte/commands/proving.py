@@ -115,14 +115,17 @@ def verified(
     require_at_least("--threads", threads)
     require_at_least("--jobs", jobs)
     from pocketmatte.bundle import read_bundle
+    from pocketmatte.groups import run_by
     from pocketmatte.host import peak_memory_bytes
     from pocketmatte.results import write_results
     from pocketmatte.tolerances import DRIFT_FRAMES
     from pocketmatte.verify import STATUSES, verify
 
     started = time.monotonic()
-    manifest = read_bundle(bundle)
     foreign = _foreign(runtime)
+    manifest = read_bundle(bundle)
+    if foreign is not None:
+        manifest = run_by(manifest, foreign)
     tiers = {(a.network, a.tier, a.frame.orientation, a.weights_digest) for a in manifest.artifacts}
     with progress(len(tiers) + len(manifest.packages), "verifying") as advance:
         found = verify(

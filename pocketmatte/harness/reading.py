@@ -3,8 +3,7 @@
 import math
 from pathlib import Path
 
-import pydantic
-
+from export.model_file import read_model
 from pocketmatte.harness.result import Latency, Result, Statistics
 from pocketmatte.harness.statistics import statistics
 from tiers.errors import BundleError
@@ -16,16 +15,7 @@ def read_result(path: Path) -> Result:
     Raises:
         BundleError: If it is missing, no result, or says two things at once.
     """
-    try:
-        result = Result.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({error}); fetch it again"
-        raise BundleError(msg) from error
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        msg = f"{path} is no result: {where}: {first['msg']}; run it again"
-        raise BundleError(msg) from error
+    result = read_model(path, Result, "result", "run it again")
     if wrong := contradiction(result):
         msg = f"{path} contradicts itself: {wrong}; run it again"
         raise BundleError(msg)

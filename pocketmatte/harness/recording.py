@@ -11,6 +11,7 @@ from export.trace_data import DataWriter
 from pocketmatte.groups import Group
 from pocketmatte.lockstep import Call, Player, run_of
 from pocketmatte.matting.board import Tensors
+from pocketmatte.stepping import first_states, next_states
 from pocketmatte.tally import not_finite
 from pocketmatte.tolerances import FEATURE_RANGE, LIMITS, is_matte
 from tiers.contract import ProgramContract, TensorSpec
@@ -34,7 +35,9 @@ def record(folder: Path, group: Group, frames: int) -> Trace:
         CheckpointError: If PyTorch gives a value that is not finite.
     """
     contracts = {contract.name: contract for contract in group.contracts}
-    board = _first(group)
+    board: Tensors = {}  # before the first frame: states at their reset values
+    for contract in group.contracts:
+        board |= first_states(contract)
     run = run_of(group.reference)
     player = Player(run, lambda noted: group.play(noted, group.scene(frames)))
     steps: list[Step] = []
@@ -64,16 +67,6 @@ def record(folder: Path, group: Group, frames: int) -> Trace:
     return trace
 
 
-def _first(group: Group) -> Tensors:
-    """Return what lies on the board before the first frame: states at their reset values."""
-    board: Tensors = {}
-    for contract in group.contracts:
-        for pair in contract.states:
-            shape = contract.state_inputs[pair.input].shape
-            board[pair.input] = np.full(shape, pair.reset, dtype=np.float32)
-    return board
-
-
 def _step(
     frame: int, call: Call, contract: ProgramContract, board: Tensors, data: DataWriter
 ) -> Step:
@@ -89,8 +82,7 @@ def _step(
     expected = [data.add(tensor.name, call.outputs[tensor.name]) for tensor in contract.outputs]
     board |= call.inputs
     board |= call.outputs
-    for pair in contract.states:
-        board[pair.input] = call.outputs[pair.output]
+    board |= next_states(contract, call.outputs)
     return Step(frame=frame, program=call.program, given=given, expected=expected)
 
 

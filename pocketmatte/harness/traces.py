@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.artifact import inside, sha256_of
 from export.manifest import Artifact, ReferenceTrace
-from export.trace_data import TraceReader
+from export.trace import read_trace
 from tiers.errors import BundleError
 
 AGAIN = "run pocketmatte trace again"
@@ -26,7 +26,7 @@ def trace_fault(root: Path, entry: ReferenceTrace) -> str | None:
         folder = inside(root, entry.path)
         if sha256_of(folder) != entry.sha256:
             return f"it changed since it was recorded; {AGAIN}"
-        trace = TraceReader(folder).trace
+        trace = read_trace(folder)  # its data is in the hash
     except BundleError as error:
         return str(error)
     said = (trace.network, trace.tier, trace.orientation, trace.frames, trace.weights_digest)

@@ -8,7 +8,6 @@ own.
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from importlib import metadata
@@ -17,7 +16,7 @@ from types import MappingProxyType
 
 from export.atomic import whole
 from pocketmatte.native.emulation import CPUS, Cpu
-from pocketmatte.native.tools import missing, ran, unemulatable
+from pocketmatte.native.tools import fetched_wheels, missing, ran, unemulatable
 from tiers.errors import RuntimeUnavailableError
 
 PYTHON_FOLDER = "linux-aarch64-python"
@@ -47,7 +46,8 @@ def build_arm_python(out: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch, whole(folder) as partial:
         partial.mkdir()
         _debian(Path(scratch), partial / "root")
-        _wheels(Path(scratch), partial / "site")
+        for wheel in fetched_wheels(_WHEELS, _PLATFORMS, "3.11", Path(scratch, "wheels")):
+            shutil.unpack_archive(wheel, partial / "site", "zip")
         for name in CPUS:
             _root_of(partial, name)
         described = _versions()
@@ -56,11 +56,13 @@ def build_arm_python(out: Path) -> Path:
 
 
 def read_arm_python(folder: Path) -> None:
-    """Check that a folder holds one, of the installed ONNX Runtime's version.
+    """Check that a folder holds one, of the installed versions, and that it can be emulated.
 
     Raises:
-        RuntimeUnavailableError: If it does not.
+        RuntimeUnavailableError: If it does not, or cannot.
     """
+    if reason := unemulatable():
+        raise RuntimeUnavailableError(reason)
     way_out = f"fetch it with: pocketmatte runner --target {PYTHON_FOLDER} --out {folder.parent}"
     try:
         described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
@@ -85,13 +87,7 @@ def _listed(versions: Mapping[str, str]) -> str:
 
 
 def onnx_server(folder: Path, model: Cpu, path: Path, threads: int) -> list[str]:
-    """Return the command line that serves an ONNX file on a processor, from within ``folder``.
-
-    Raises:
-        RuntimeUnavailableError: If there is no emulator.
-    """
-    if reason := unemulatable():
-        raise RuntimeUnavailableError(reason)
+    """Return the command line that serves an ONNX file on a processor, from within ``folder``."""
     held = folder.absolute()
     settings = {
         "LD_LIBRARY_PATH": "",
@@ -133,19 +129,6 @@ def _debian(scratch: Path, root: Path) -> None:
     root.mkdir()
     for package in sorted((state / "archives").glob("*.deb")):
         ran(["dpkg-deb", "--extract", package, root], f"unpacking {package.name}")
-
-
-def _wheels(scratch: Path, site: Path) -> None:
-    wanted = [f"{name}=={metadata.version(name)}" for name in _WHEELS]
-    platforms = [word for name in _PLATFORMS for word in ("--platform", name)]
-    ran(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-         "--no-deps", "--only-binary=:all:", *platforms, "--python-version", "3.11",
-         "--dest", scratch / "wheels", *wanted],
-        f"fetching {', '.join(wanted)}",
-    )  # fmt: skip
-    for wheel in sorted((scratch / "wheels").glob("*.whl")):
-        shutil.unpack_archive(wheel, site, "zip")
 
 
 def _root_of(folder: Path, name: str) -> None:

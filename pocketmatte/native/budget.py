@@ -4,19 +4,17 @@ It is no latency. It tells, on any machine and without noise, whether a file or 
 more than it did.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from export.artifact import write_text
-from tiers.errors import BundleError
+from export.artifact import sha256_of, write_text
+from export.model_file import read_model
 
-# Between runs of one thread nothing differs; between builds of the same sources some hundred
+# Between runs of one thread nothing differs; between builds of the same sources a few
 # instructions of a hundred million did.
 SHARE = 1e-3
 
@@ -40,11 +38,7 @@ class Counts(BaseModel):
 
 def libraries_digest(folder: Path) -> str:
     """Return the hash of the libraries of a built runner."""
-    total = hashlib.sha256()
-    for path in sorted((folder / "lib").iterdir()):
-        total.update(f"{path.name}\0".encode())
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+    return sha256_of(folder / "lib")
 
 
 def over_budget(found: Mapping[str, int], kept: Mapping[str, int]) -> list[str]:
@@ -71,12 +65,7 @@ def read_counts_file(path: Path) -> Counts:
     Raises:
         BundleError: If there is none or it is damaged.
     """
-    try:
-        return Counts.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, pydantic.ValidationError) as error:
-        reason = str(error).partition("\n")[0]
-        msg = f"{path} cannot be read ({reason}); write it again"
-        raise BundleError(msg) from error
+    return read_model(path, Counts, "budget", "write it again")
 
 
 def write_counts_file(path: Path, counts: Counts) -> None:

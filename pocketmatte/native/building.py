@@ -15,7 +15,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from export.atomic import whole
-from pocketmatte.native.tools import Target, missing, ran, target, unbuildable
+from pocketmatte.native.tools import Target, fetched_wheels, missing, ran, target, unbuildable
 from tiers.errors import BundleError, RuntimeUnavailableError
 
 DESCRIPTION = "runner.json"
@@ -137,15 +137,8 @@ def _executorch(to: Target, scratch: Path) -> Path:
             msg = "executorch is not installed; install it with: pip install executorch"
             raise RuntimeUnavailableError(msg)
         return Path(found.submodule_search_locations[0])
-    wanted = f"executorch=={metadata.version('executorch').partition('+')[0]}"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    ran(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-         "--no-deps", "--only-binary=:all:", "--platform", to.wheel_platform,
-         "--python-version", python, "--dest", scratch / "wheels", wanted],
-        f"fetching {wanted} for {to.wheel_platform}",
-    )  # fmt: skip
-    (wheel,) = (scratch / "wheels").glob("*.whl")
+    (wheel,) = fetched_wheels(["executorch"], [to.wheel_platform], python, scratch / "wheels")
     shutil.unpack_archive(wheel, scratch / "site", "zip")
     return scratch / "site" / "executorch"
 

@@ -69,7 +69,6 @@ class ServedSession:
             "provider": str(declared["delegate"]),
             "dtype": str(declared["dtype"]),
         }
-        self.run_ns: list[int] = []
 
     @property
     def facts(self) -> Mapping[str, str | int]:
@@ -87,8 +86,6 @@ class ServedSession:
             if failed:
                 (length,) = struct.unpack("<I", self._read(back, 4))
                 raise BundleError(self._read(back, length).decode("utf-8", "replace"))
-            (nanoseconds,) = struct.unpack("<q", self._read(back, 8))
-            self.run_ns.append(nanoseconds)
             return {tensor.name: self._tensor(back, tensor) for tensor in self._contract.outputs}
         except BrokenPipeError as error:
             raise self._ended() from error

@@ -4,7 +4,9 @@ import dataclasses
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
@@ -110,6 +112,31 @@ def unbuildable(to: Target) -> str | None:
 def unemulatable() -> str | None:
     """Return why 64-bit Arm cannot be emulated here, or ``None``."""
     return missing(["qemu-aarch64"])
+
+
+def fetched_wheels(
+    names: Sequence[str], platforms: Sequence[str], python: str, to: Path
+) -> list[Path]:
+    """Fetch wheels of installed packages, in the installed versions, for other machines.
+
+    Args:
+        names: Of the packages.
+        platforms: Tags, any of which will do.
+        python: Version, ``3.11``.
+        to: Folder for them.
+
+    Raises:
+        RuntimeUnavailableError: If one cannot be fetched.
+    """
+    wanted = [f"{name}=={metadata.version(name).partition('+')[0]}" for name in names]
+    tags = [word for name in platforms for word in ("--platform", name)]
+    ran(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+         "--no-deps", "--only-binary=:all:", *tags, "--python-version", python, "--dest", to,
+         *wanted],
+        f"fetching {', '.join(wanted)} for {platforms[0]}",
+    )  # fmt: skip
+    return sorted(to.glob("*.whl"))
 
 
 def ran(command: Sequence[str | Path], what: str) -> str:

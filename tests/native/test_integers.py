@@ -17,7 +17,7 @@ from export.quantise import graph_of, quantised, rounded_tensors
 from export.recipe import recipe
 from export.to_executorch import to_executorch
 from pocketmatte.native.emulation import CPUS
-from pocketmatte.runtimes.arm64 import Arm64ExecuTorch, NativeExecuTorch
+from pocketmatte.runtimes.arm64 import arm64_executorch, native_executorch
 from pocketmatte.runtimes.protocol import FloatArray, Runtime
 from tiers.contract import ProgramContract, TensorSpec
 from tiers.ladder import tier
@@ -83,9 +83,9 @@ def digest(runtime: Runtime, file: Path) -> str:
 
 
 def test_this_machine_gives_the_bits_that_are_written_here(host_runner: Path, file: Path) -> None:
-    assert digest(NativeExecuTorch(host_runner), file) == EXPECTED
+    assert digest(native_executorch(host_runner), file) == EXPECTED
 
 
 @pytest.mark.parametrize("name", CPUS)
 def test_every_emulated_processor_gives_them_too(arm_runner: Path, file: Path, name: str) -> None:
-    assert digest(Arm64ExecuTorch(CPUS[name], arm_runner), file) == EXPECTED
+    assert digest(arm64_executorch(CPUS[name], arm_runner), file) == EXPECTED

@@ -16,63 +16,7 @@ from pocketmatte.harness.reading import read_result
 from pocketmatte.harness.vectors import FOLDER
 from tests.adb.small_bundle import FRAMES, write_bundle
 from tests.native.programs import times
-
-FILE = "rvm/t01/matte-fp32.pte"
-QUICK = ("--warmups", 1, "--runs", 3, "--seconds", 0)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle whose program gives what its trace expects."""
-    return write_bundle(tmp_path_factory.mktemp("whole") / "bundle", program=times(0.5))
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    """Return a fresh copy of it."""
-    return shutil.copytree(whole, tmp_path / "bundle")
-
-
-class Runner:
-    """The runner's ``run``, and the result that it wrote."""
-
-    def __init__(self, folder: Path, bundle: Path) -> None:
-        self._folder, self.bundle = folder, bundle
-        self.out = bundle.parent / "result.json"
-
-    def __call__(self, *more: object, **changed: object) -> subprocess.CompletedProcess[str]:
-        named: dict[str, object] = {
-            "bundle": self.bundle, "network": "rvm", "tier": "t01", "out": self.out,
-            "trace": self.bundle / "traces" / "rvm" / "t01", **changed,
-        }  # fmt: skip
-        words = [word for name, value in named.items() for word in (f"--{name}", value)]
-        return self.plain("run", *words, *QUICK, *more)
-
-    def plain(self, *words: object) -> subprocess.CompletedProcess[str]:
-        command = [self._folder / "runner", *words]
-        return subprocess.run(
-            [str(word) for word in command], capture_output=True, text=True, check=False
-        )
-
-
-@pytest.fixture
-def runner(host_runner: Path, bundle: Path) -> Runner:
-    return Runner(host_runner, bundle)
-
-
-def manifest(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = bundle / "manifest.json"
-    content = json.loads(path.read_text())
-    change(next(entry for entry in content["artifacts"] if entry["path"] == FILE))
-    path.write_text(json.dumps(content))
-
-
-def refill(bundle: Path, factor: float, *, delegated: bool = True) -> None:
-    """Put another program in place, with its true hash."""
-    program = times(factor, delegated=delegated)
-    other = write_bundle(bundle.parent / "other", program=program)
-    shutil.copy(other / FILE, bundle / FILE)
-    shutil.copy(other / "manifest.json", bundle / "manifest.json")
+from tests.native.running import TRACE, Runner, manifest, refill
 
 
 def test_the_shared_vectors_are_kept(host_runner: Path, root: Path) -> None:
@@ -145,74 +89,6 @@ def test_what_is_no_number_fails_the_parity(runner: Runner) -> None:
     assert (result.status, result.parity.outputs[0].faults) == ("parity_failed", ["not_finite"])
 
 
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-
-
-TRACE = Path("traces", "rvm", "t01")
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda b: truncate(b / FILE), "bytes, not"),
-        (lambda b: flip(b / FILE), "is not the file of the manifest"),
-        (lambda b: (b / FILE).unlink(), "is missing"),
-        (lambda b: manifest(b, lambda e: e.update(path="../out.pte")), "leads out of the bundle"),
-        (lambda b: manifest(b, lambda e: e.update(weights_digest="2" * 64)), "other weights"),
-        (lambda b: (b / "manifest.json").write_text("{"), "is no manifest"),
-        (lambda b: truncate(b / TRACE / DATA_NAME), "bytes, not"),
-        (lambda b: flip(b / TRACE / DATA_NAME), "is not the file of the trace"),
-        (lambda b: (b / TRACE / DATA_NAME).unlink(), "cannot be read"),
-        (lambda b: (b / TRACE / TRACE_NAME).write_text("[]"), "is no trace"),
-    ],
-    ids=["truncated", "changed", "missing", "escape", "weights", "manifest", "tensors-truncated",
-         "tensors-changed", "tensors-missing", "trace"],
-)  # fmt: skip
-def test_what_is_damaged_is_not_run_and_the_result_says_why(
-    runner: Runner, damage: Callable[[Path], object], reason: str
-) -> None:
-    damage(runner.bundle)
-    done = runner()
-    result = read_result(runner.out)
-    assert (done.returncode, result.status) == (1, "load_failed")
-    (error,) = result.errors
-    assert reason in error
-    assert done.stderr.strip() == error
-    assert (result.parity, result.latency) == (None, [])
-
-
-def test_a_file_that_the_runtime_refuses_is_said_with_its_reason(runner: Runner) -> None:
-    path = runner.bundle / FILE
-    path.write_bytes(b"\0" * 4096)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest(runner.bundle, lambda e: e.update(sha256=digest, size_bytes=4096))
-    assert runner().returncode == 1
-    (error,) = read_result(runner.out).errors
-    assert error.startswith(f"ExecuTorch refuses {path}: error ")
-
-
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"tier": "t02"}, "the trace is of rvm t01 landscape"),
-        ({"recipe": "fp16"}, "the bundle has no executorch file of rvm t01 matte in fp16"),
-    ],
-)
-def test_what_the_bundle_does_not_hold_is_said(
-    runner: Runner, changed: dict[str, object], reason: str
-) -> None:
-    done = runner(**changed)
-    assert reason in done.stderr
-    assert done.returncode in (1, 2)
-
-
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -270,40 +146,6 @@ def test_what_the_host_says_of_a_device_stands_in_the_result(
     result = read_result(runner.out)
     assert (result.device.platform, result.device.model) == ("android", "Ünï")
     assert (result.status, result.validity.latency_valid) == ("ok", True)
-
-
-def trace_change(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = bundle / TRACE / TRACE_NAME
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda t: t["steps"][0]["given"][0].update(offset=1 << 64), "where a whole number"),
-        (lambda t: t["steps"][0]["given"][0].update(offset=0.5), "where a whole number"),
-        (lambda t: t["steps"][0]["given"][0].update(offset=1 << 39), "beyond the end"),
-        (lambda t: t.update(frames=8.7), "where a whole number"),
-        (lambda t: t["programs"][0]["inputs"][0].update(shape=[1, 1, 4, -8]), "whole number"),
-        (lambda t: t["programs"][0]["inputs"][0].update(shape=[1 << 30] * 3), "is too large"),
-        (lambda t: t["programs"][0]["outputs"][0].update(name="frame", shape=[1]), "two shapes"),
-        (lambda t: t["programs"][0]["outputs"][0].update(shown_by="none"), "is shown by none"),
-        (lambda t: t["programs"][0]["states"].append({"input": "a", "output": "b", "reset": 0.0}),
-         "is of no input or output"),
-        (lambda t: t["programs"].append(t["programs"][0]), "describes matte twice"),
-        (lambda t: t.update(schema_version=2), "schema_version 2; this runner reads 1"),
-    ],
-)  # fmt: skip
-def test_a_hostile_trace_is_refused(
-    runner: Runner, change: Callable[[dict[str, Any]], object], reason: str
-) -> None:
-    trace_change(runner.bundle, change)
-    done = runner()
-    result = read_result(runner.out)
-    assert (done.returncode, result.status) == (1, "load_failed")
-    assert reason in result.errors[0]
 
 
 def test_a_program_that_no_delegate_runs_is_a_fallback(runner: Runner) -> None:

@@ -113,7 +113,7 @@ def test_a_budget_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", '{"frames": {"x": 0}}'])
 def test_a_damaged_budget_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "budget.json").write_text(text)
-    with pytest.raises(BundleError, match=r"budget\.json cannot be read \(.*\); write it again"):
+    with pytest.raises(BundleError, match=r"budget\.json is no budget: .*; write it again"):
         read_counts_file(tmp_path / "budget.json")
 
 
