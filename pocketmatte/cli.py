@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
+from pocketmatte.commands.benching import bench_
 from pocketmatte.commands.catalogue import tiers
 from pocketmatte.commands.demo import demo
 from pocketmatte.commands.labelling import label_
@@ -22,7 +23,7 @@ from pocketmatte.commands.on_ios import bench_ios_
 from pocketmatte.commands.on_mac import mac
 from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
-from pocketmatte.commands.proving import bench_, verify_
+from pocketmatte.commands.proving import verify_
 from pocketmatte.commands.quantising import quantize_report
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from export.manifest import Manifest
 from pocketmatte.bundle import read_bundle
 from pocketmatte.commands.on_android import benched_on
 from pocketmatte.console import progress, stdout, table
@@ -24,7 +23,7 @@ from pocketmatte.devices_adb.session import Order
 from pocketmatte.harness.reading import read_result
 from pocketmatte.harness.result import Result
 from pocketmatte.native.emulation import CPUS
-from pocketmatte.native.runs import SHORT, Subject, emulated_run, host_run
+from pocketmatte.native.runs import SHORT, Subject, emulated_run, host_run, traced
 from pocketmatte.runtimes.arm64 import ARM_RUNNER, OWN_RUNNER
 from tests.adb.isolated import isolated_adb
 from tests.adb.scenario import connected
@@ -33,21 +32,6 @@ from tiers.errors import PocketMatteError
 ADB = "adb"
 WAYS = ("host", *CPUS, ADB)
 _PATIENCE = Patience(step_s=120, run_s=1800, attempts=3, first_delay_s=0.1, longest_delay_s=1)
-
-
-def subjects(root: Path, manifest: Manifest) -> list[Subject]:
-    """Return what there is to run: tiers and recipes that have a trace."""
-    traces = {(t.network, t.tier, t.orientation, t.weights_digest): t for t in manifest.traces}
-    found: dict[tuple[str, ...], Subject] = {}
-    for entry in manifest.artifacts:
-        key = (entry.network, entry.tier, entry.frame.orientation, entry.weights_digest)
-        if entry.format == "executorch" and key in traces:
-            found[*key, entry.recipe] = Subject(
-                bundle=root, network=entry.network, tier=entry.tier,
-                orientation=entry.frame.orientation, recipe=entry.recipe,
-                trace=root / traces[key].path,
-            )  # fmt: skip
-    return list(found.values())
 
 
 def result_of(subject: Subject, way: str) -> Result:
@@ -109,7 +93,7 @@ def main(arguments: list[str]) -> int:
     faults: list[str] = []
     rows = []
     try:
-        todo = subjects(root, read_bundle(root))
+        todo = traced(root, read_bundle(root))
         if not todo:
             sys.stderr.write(f"{root} has no traces; record them with: pocketmatte trace {root}\n")
             return 2

@@ -4,6 +4,7 @@ All networks and processors: ``pocketmatte verify BUNDLE --runtime arm64:PROCESS
 that takes least.
 """
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,26 @@ def test_onnx_files_are_proven_on_arm(built: Callable[[str], Path], root: Path) 
     except RuntimeUnavailableError as error:
         pytest.skip(f"not run: {str(error).partition(' in ')[0]}")
     assert set(statuses(built("onnx")).values()) == {"proven"}
+
+
+@pytest.mark.usefixtures("at_root", "arm_runner")
+def test_bench_tells_instructions_beside_latencies_and_asks_for_the_trace(
+    built: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shutil.copytree(built("executorch"), tmp_path / "bundle")
+    bench = ["bench", str(bundle), "--runs", "5", "--seconds", "0.1", "--json"]
+    capsys.readouterr()
+    assert run([*bench, "--instructions", "cortex-a76"]) == 1
+    assert "has no trace to replay; record one: pocketmatte trace" in capsys.readouterr().err
+    assert run(["trace", str(bundle)]) == 0
+    capsys.readouterr()
+    assert run([*bench, "--instructions", "cortex-a76"]) == 0
+    rows = json.loads(capsys.readouterr().out)["latencies"]
+    counts = {row["path"]: row["instructions_per_frame"] for row in rows}
+    budget = read_counts_file(BUDGET).frames["scribble/t01/fp32"]
+    assert counts.pop(None) is None
+    assert abs(counts["scribble/t01/correct-fp32.pte"] / budget - 1) < 0.01
+    assert len(counts) == 2
 
 
 def swap(bundle: Path, path: str, source: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pocketmatte.commands.benching import benched
 from pocketmatte.commands.making import built
 from pocketmatte.commands.matting import matted
-from pocketmatte.commands.proving import benched, verified
+from pocketmatte.commands.proving import verified
 from pocketmatte.commands.running import Choice
 from pocketmatte.console import Done, JsonFlag, emit, finish, note, relative
 from pocketmatte.request import Request

@@ -1,4 +1,4 @@
-"""``pocketmatte verify`` and ``bench``: is every file right, and how fast is it here."""
+"""``pocketmatte verify``: is every file right."""
 
 import time
 from pathlib import Path
@@ -10,7 +10,6 @@ from rich.table import Table
 from pocketmatte.console import (
     Done,
     JsonFlag,
-    chosen,
     emit,
     finish,
     note,
@@ -80,31 +79,6 @@ def verify_(
         if not as_json:
             emit(None, _lowering_table(lowered), as_json=False)
     finish(done, as_json=as_json)
-
-
-def bench_(
-    bundle: BundleArgument,
-    tier_names: Annotated[
-        str, typer.Option("--tier", help="Tiers to time, comma-separated, or all.")
-    ] = "all",
-    threads: ThreadsOption = 1,
-    warmups: Annotated[int, typer.Option(help="Uncounted steps of each file.")] = 10,
-    runs: Annotated[int, typer.Option(help="Counted steps of each file, at most.")] = 100,
-    seconds: Annotated[float, typer.Option(help="Time for each file, at most.")] = 10.0,
-    as_json: JsonFlag = False,
-) -> None:
-    """Time every file of a bundle on this machine, beside PyTorch eager.
-
-    Files of a tier take turns, so that a noisy moment hits all alike; x torch is the median ratio
-    to PyTorch within a turn, below 1 is faster. Raw samples are kept in results/latency.json. Files
-    of coreml-stateful are left out: each step here would copy their states in and out.
-
-    Examples:
-        pocketmatte bench build/bundle
-
-        pocketmatte bench build/bundle --tier t08 --threads 2 --seconds 30
-    """
-    finish(benched(bundle, tier_names, threads, warmups, runs, seconds), as_json=as_json)
 
 
 def verified(
@@ -177,43 +151,6 @@ def _foreign(runtime: str | None) -> str | None:
         msg = f"no runtime {runtime!r} to verify in; there are {', '.join(FOREIGN)}"
         raise UsageError(msg)
     return name
-
-
-def benched(
-    bundle: Path, tier_names: str, threads: int, warmups: int, runs: int, seconds: float
-) -> Done:
-    """Time with a bar and keep the raw samples."""
-    from pocketmatte.bench import MIN_SAMPLES
-
-    require_at_least("--threads", threads)
-    require_at_least("--warmups", warmups)
-    require_at_least("--runs", runs, MIN_SAMPLES)
-    if not seconds > 0:
-        msg = f"--seconds is {seconds}; it must be above 0"
-        raise UsageError(msg)
-    from pocketmatte.bundle import read_bundle
-    from pocketmatte.results import write_results
-    from pocketmatte.timing import UNTIMED, Plan, time_bundle, untimed
-
-    manifest = read_bundle(bundle)
-    present = sorted({entry.tier for entry in manifest.artifacts})
-    asked = chosen(tier_names, present, "tier of this bundle")
-    plan = Plan(threads=threads, warmups=warmups, runs=runs, seconds=seconds)
-    rows_of = {(a.network, a.tier) for a in manifest.artifacts if a.tier in asked}
-    with progress(len(rows_of), "timing") as advance:
-        rows = time_bundle(bundle, manifest, asked, plan, advance)
-    path = write_results(bundle, "latency", {"latencies": rows})
-    cells = [
-        (f"{r['network']} {r['tier']}", r["path"] or f"PyTorch eager {r['program']}",
-         f"{r['p50_ms']:.2f}", f"{r['p90_ms']:.2f}", f"{r['p99_ms']:.2f}",
-         len(r["samples_ms"]), f"{r['ratio_to_torch']:.2f}x")
-        for r in rows
-    ]  # fmt: skip
-    columns = ("tier", "file", "p50 ms", "p90 ms", "p99 ms", "samples", "x torch")
-    if left_out := untimed(manifest, asked):
-        note(f"not timed: {len(left_out)} file(s) of {UNTIMED}")
-    note(f"this machine, {threads} thread(s); raw samples in {relative(path)}")
-    return Done(result={"latencies": rows}, table=table("", columns, cells))
 
 
 def _lowered(bundle: Path) -> list[dict[str, object]]:

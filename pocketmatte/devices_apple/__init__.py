@@ -1,1 +1,1 @@
-"""iPhones and iPads, reached through Apple's devicectl: see docs/harness-protocol.md."""
+"""iPhones, iPads and simulators, by Apple's devicectl and simctl: see docs/harness-protocol.md."""

@@ -33,10 +33,75 @@ class AppleDevice:
     model: str | None
     paired: bool
 
-    @property
-    def key(self) -> str:
-        """A name that does not tell the identifier, the same each time."""
-        return hashlib.sha256(self.identifier.encode()).hexdigest()[:12]
+
+class DeviceLink:
+    """See ``link.AppleLink``: a phone, through devicectl.
+
+    Args:
+        device: The phone.
+        app: Bundle identifier of the app, which is installed already.
+    """
+
+    simulated = False
+
+    def __init__(self, device: AppleDevice, app: str) -> None:
+        self._device, self._app = device, app
+        self.key, self.model = key_of(device.identifier), device.model
+
+    def copy_in(self, local: Path, remote: str) -> None:
+        """See ``link.AppleLink``."""
+        self._copy("to", str(local), remote)
+
+    def copy_out(self, remote: str, local: Path) -> None:
+        """See ``link.AppleLink``."""
+        self._copy("from", remote, str(local))
+
+    def launch(self, words: Sequence[str], seconds: float) -> None:
+        """See ``link.AppleLink``."""
+        started = ("device", "process", "launch", "--console", "--terminate-existing")
+        devicectl(
+            *started, "--device", self._device.identifier, self._app, *words, timeout_s=seconds
+        )
+
+    def _copy(self, direction: str, source: str, destination: str) -> None:
+        where = ("--domain-type", "appDataContainer", "--domain-identifier", self._app)
+        devicectl(
+            "device", "copy", direction, "--device", self._device.identifier, *where,
+            "--source", source, "--destination", destination,
+        )  # fmt: skip
+
+
+def key_of(identifier: str) -> str:
+    """Return a name that does not tell an identifier, the same each time."""
+    return hashlib.sha256(identifier.encode()).hexdigest()[:12]
+
+
+def run_xcrun(
+    words: Sequence[str], what: str, timeout_s: float
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a tool of Xcode's to its end, which may be a failure.
+
+    Raises:
+        RuntimeUnavailableError: If there is no xcrun.
+        DeviceError: If it does not end in time.
+    """
+    try:
+        return subprocess.run(
+            ["xcrun", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s,
+            check=False,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        msg = "no xcrun on PATH; this needs a Mac with Xcode 16 or newer"
+        raise RuntimeUnavailableError(msg) from error
+    except subprocess.TimeoutExpired as error:
+        msg = f"{what} did not end within {timeout_s:g} s; look at the device"
+        raise DeviceError(msg) from error
+
+
+def last_line(done: "subprocess.CompletedProcess[bytes]") -> str:
+    """Return the last line of what a tool complained of, or how it ended."""
+    lines = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"it ended with {done.returncode}"
 
 
 def devicectl(*words: str, timeout_s: float = _STEP_S) -> dict[str, Any]:
@@ -49,25 +114,13 @@ def devicectl(*words: str, timeout_s: float = _STEP_S) -> dict[str, Any]:
     what = " ".join(word for word in words[:3] if not word.startswith("-"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "said.json")
-        command = ["xcrun", "devicectl", *words, "--json-output", str(path)]
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s,
-                check=False,
-            )  # fmt: skip
-        except FileNotFoundError as error:
-            msg = "no xcrun on PATH; this needs a Mac with Xcode 16 or newer"
-            raise RuntimeUnavailableError(msg) from error
-        except subprocess.TimeoutExpired as error:
-            msg = f"devicectl {what} did not end within {timeout_s:g} s; look at the device"
-            raise DeviceError(msg) from error
+        asked = ["devicectl", *words, "--json-output", str(path)]
+        done = run_xcrun(asked, f"devicectl {what}", timeout_s)
         try:
             said = json.loads(path.read_bytes())
             outcome = said["info"]["outcome"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            last = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
-            words_of_it = last[-1] if last else f"it ended with {done.returncode}"
-            msg = f"devicectl {what} wrote no JSON ({words_of_it}); look at xcrun devicectl"
+            msg = f"devicectl {what} wrote no JSON ({last_line(done)}); look at xcrun devicectl"
             raise DeviceError(msg) from error
     if outcome != "success":
         msg = f"devicectl {what}: {_error(said)}; unlock the device and run again"

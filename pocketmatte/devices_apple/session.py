@@ -1,4 +1,4 @@
-"""Runs in the app of ``ios_harness`` on one phone: lay the bundle in, launch, take results out."""
+"""Runs in the app of ``ios_harness``: lay the bundle in, launch, take results out."""
 
 import contextlib
 import shutil
@@ -13,9 +13,9 @@ from pocketmatte.devices_adb.cargo import Run
 from pocketmatte.devices_adb.errors import DeviceError
 from pocketmatte.devices_adb.merge import stranger
 from pocketmatte.devices_adb.outcome import Outcome, failed, succeeded
-from pocketmatte.devices_apple.devicectl import AppleDevice, devicectl
+from pocketmatte.devices_apple.link import AppleLink
 from pocketmatte.harness.reading import read_result
-from pocketmatte.harness.result import Plan
+from pocketmatte.harness.result import Plan, Result
 from tiers.errors import BundleError, PocketMatteError
 
 FORMAT = "coreml"
@@ -23,11 +23,10 @@ _REFUSED = ".refused"  # of a result that is none, kept to be looked at
 
 
 class AppleSession:
-    """One phone's runs.
+    """One phone's runs, or one simulator's.
 
     Args:
-        device: The phone.
-        app: Bundle identifier of the app, which is installed already.
+        link: To the app on it.
         compute_units: As the app's ``--compute-units`` takes them.
         plan: Of every run.
         kept_in: Where results go, by the device's key.
@@ -36,15 +35,14 @@ class AppleSession:
 
     def __init__(
         self,
-        device: AppleDevice,
-        app: str,
+        link: AppleLink,
         compute_units: str,
         plan: Plan,
         kept_in: Path,
         run_s: float,
     ) -> None:
-        self._device, self._app, self._units = device, app, compute_units
-        self._plan, self._kept_in, self._run_s = plan, kept_in / device.key, run_s
+        self._link, self._units = link, compute_units
+        self._plan, self._kept_in, self._run_s = plan, kept_in / link.key, run_s
 
     def measure(
         self, bundle: Path, runs: Sequence[Run], on_run: Callable[[str], None]
@@ -62,7 +60,7 @@ class AppleSession:
         return outcomes
 
     def _outcome(self, run: Run, reason: str | None) -> Outcome:
-        key, model = self._device.key, self._device.model
+        key, model = self._link.key, self._link.model
         if reason is not None:
             return failed(run, key, model, reason)
         try:
@@ -91,7 +89,7 @@ class AppleSession:
                     shutil.copytree(source, to)
                 else:
                     shutil.copyfile(source, to)
-            self._copy("to", staged, "Documents/bundle")
+            self._link.copy_in(staged, "Documents/bundle")
 
     def _launch(self, run: Run) -> None:
         plan = self._plan
@@ -110,10 +108,7 @@ class AppleSession:
             options["fps"] = plan.frames_per_second
             options["sustained-seconds"] = plan.sustained_seconds
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        started = ("device", "process", "launch", "--console", "--terminate-existing")
-        devicectl(
-            *started, "--device", self._device.identifier, self._app, *words, timeout_s=self._run_s
-        )
+        self._link.launch(words, self._run_s)
 
     def _take_out(self, run: Run, launched: DeviceError | None) -> Path:
         kept = self._kept_in / f"{run.run_id}.json"
@@ -121,12 +116,12 @@ class AppleSession:
         fetched = kept.with_name(f".{kept.name}.fetched")
         try:
             try:
-                self._copy("from", fetched, f"Documents/results/{run.run_id}.json")
+                self._link.copy_out(f"Documents/results/{run.run_id}.json", fetched)
             except DeviceError as error:
                 raise (launched or error) from error
             try:
                 result = read_result(fetched)
-                if other := stranger(result, run):
+                if other := stranger(result, run) or self._other_kind(result):
                     msg = f"{fetched} is not the result that was asked for: {other}; run it again"
                     raise BundleError(msg)
             except BundleError as error:
@@ -140,10 +135,9 @@ class AppleSession:
             fetched.unlink(missing_ok=True)
         return kept
 
-    def _copy(self, direction: str, local: Path, remote: str) -> None:
-        source, destination = (str(local), remote) if direction == "to" else (remote, str(local))
-        where = ("--domain-type", "appDataContainer", "--domain-identifier", self._app)
-        devicectl(
-            "device", "copy", direction, "--device", self._device.identifier, *where,
-            "--source", source, "--destination", destination,
-        )  # fmt: skip
+    def _other_kind(self, result: Result) -> str | None:
+        """Return how a result shows that it comes from a phone where a simulator ran, or so."""
+        kinds = ("a phone", "a simulator")
+        if result.device.emulator == self._link.simulated:
+            return None
+        return f"it is of {kinds[result.device.emulator]}, not of {kinds[self._link.simulated]}"

@@ -3,15 +3,19 @@
 import dataclasses
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export.manifest import Artifact, Manifest
 from export.trace import read_trace
 from pocketmatte.harness.reading import read_result
 from pocketmatte.harness.result import Plan, Result
+from pocketmatte.harness.traces import tier_key, trace_key
 from pocketmatte.native.building import read_runner
 from pocketmatte.native.emulation import Cpu, emulated, read_counts
-from tiers.errors import RuntimeUnavailableError
+from tiers.errors import BundleError, RuntimeUnavailableError
+
+FORMAT = "executorch"
 
 # For parity and counts: nothing is timed.
 SHORT = Plan(
@@ -40,6 +44,62 @@ class Subject:
     orientation: str
     recipe: str
     trace: Path
+
+
+def traced(root: Path, manifest: Manifest) -> list[Subject]:
+    """Return what there is to run of a bundle: each tier and recipe that has a trace."""
+    traces = {trace_key(trace): trace for trace in manifest.traces}
+    found: dict[tuple[str, ...], Subject] = {}
+    for entry in manifest.artifacts:
+        if entry.format == FORMAT and tier_key(entry) in traces:
+            found.setdefault(
+                _files(entry),
+                Subject(
+                    bundle=root, network=entry.network, tier=entry.tier,
+                    orientation=entry.frame.orientation, recipe=entry.recipe,
+                    trace=root / traces[tier_key(entry)].path,
+                ),
+            )  # fmt: skip
+    return list(found.values())
+
+
+def instructions_by_path(
+    folder: Path,
+    model: Cpu,
+    root: Path,
+    manifest: Manifest,
+    on_run: Callable[[str], None] = lambda _: None,
+) -> dict[str, int]:
+    """Return the instructions of a frame on an emulated processor by each ExecuTorch file's path.
+
+    A frame runs all programs of a network, so that the files of one tier and recipe share a count.
+
+    Raises:
+        RuntimeUnavailableError: If there is no runner, emulator or counter, or a run is not
+            counted.
+        BundleError: If a tier has no reference trace.
+    """
+    entries = [entry for entry in manifest.artifacts if entry.format == FORMAT]
+    there = {(s.network, s.tier, s.orientation, s.recipe): s for s in traced(root, manifest)}
+    counts: dict[tuple[str, ...], int] = {}
+    for entry in entries:
+        if _files(entry) not in there:
+            msg = f"{entry.path} has no trace to replay; record one: pocketmatte trace {root}"
+            raise BundleError(msg)
+    for key, subject in there.items():
+        result = emulated_run(folder, model, subject)
+        name = f"{subject.network} {subject.tier} {subject.recipe}"
+        if result.instructions_per_frame is None:
+            msg = f"{name} was not counted: {result.status} {' '.join(result.errors)}"
+            raise RuntimeUnavailableError(msg)
+        counts[key] = result.instructions_per_frame
+        on_run(name)
+    return {entry.path: counts[_files(entry)] for entry in entries}
+
+
+def _files(entry: Artifact) -> tuple[str, ...]:
+    """Return what the files of one run share."""
+    return entry.network, entry.tier, entry.frame.orientation, entry.recipe
 
 
 def host_run(folder: Path, subject: Subject, plan: Plan = SHORT, threads: int = 1) -> Result:

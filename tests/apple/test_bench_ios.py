@@ -106,6 +106,53 @@ def test_a_device_that_cannot_be_used_is_said_in_one_line(
     assert says in err
 
 
+def test_a_simulator_shows_that_the_app_works_and_its_times_never_count(
+    bench: Bench, bundle: Path
+) -> None:
+    code, out, err = bench("", "--simulator", "--json")
+    assert code == 0, err
+    assert [each["status"] for each in json.loads(out)["results"]] == ["ok", "ok"]
+    results = [read_result(path) for path in kept(bundle)]
+    assert all(result.device.emulator for result in results)
+    assert not any(result.validity.latency_valid for result in results)
+    assert bench("", "--simulator", "--device", "iPhone 10")[0] == 0  # over the bundle of before
+
+
+@pytest.mark.parametrize(
+    ("fault", "good", "says"),
+    [
+        ("crash fp32", 1, "simctl launch failed (The application was terminated by signal 6.)"),
+        ("truncated fp32", 1, "refused is no result"),
+        ("crash after", 2, ""),
+        ("no_app", 0, "simctl get_app_container failed (No such file or directory)"),
+        ("a phone's", 0, "it is of a phone, not of a simulator; run it again"),
+    ],
+)
+def test_a_run_that_fails_in_a_simulator_is_named(
+    bench: Bench, bundle: Path, fault: str, good: int, says: str
+) -> None:
+    code, _, err = bench(fault, "--simulator")
+    assert (code == 0, len(kept(bundle))) == (good == 2, good)
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "code", "says"),
+    [
+        ("none", (), 1, "no simulator is booted; boot one with: xcrun simctl boot NAME"),
+        ("two", (), 2, "2 simulators (0000-0 (iPhone 10), 0000-1 (iPhone 11)); name one"),
+        ("", ("--device", "x"), 2, "no booted simulator x; booted are 0000-0 (iPhone 10)"),
+        ("no_json", (), 1, "simctl list wrote other JSON than is known"),
+    ],
+)
+def test_a_simulator_that_cannot_be_used_is_said_in_one_line(
+    bench: Bench, fault: str, words: tuple[str, ...], code: int, says: str
+) -> None:
+    found, out, err = bench(fault, "--simulator", *words)
+    assert (found, out, len(err.splitlines())) == (code, "", 1)
+    assert says in err
+
+
 def test_without_xcrun_a_mac_is_asked_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     code, _, err = bench("")
