@@ -4,7 +4,7 @@ NO_PYTHON = no Python 3.11, 3.12 or 3.13 with venv on PATH: install python3.11 a
 INSTALLED := .venv/installed
 MATRIX := build/matrix
 
-TOOLS := cmake g++ g++-aarch64-linux-gnu nlohmann-json3-dev qemu-user adb kotlin junit4 libgoogle-gson-java libhamcrest-java aapt zipalign apksigner android-framework-res
+TOOLS := cmake g++ g++-aarch64-linux-gnu nlohmann-json3-dev qemu-user adb kotlin junit4 libgoogle-gson-java libhamcrest-java aapt zipalign apksigner android-framework-res chromium-headless-shell
 
 .PHONY: setup demo test lint type imports format matrix tools clean
 
@@ -38,7 +38,7 @@ format: setup
 matrix: setup
 	.venv/bin/pocketmatte build --network all --tier all --format onnx,coreml,executorch --recipe fp32,fp16 --jobs 2 --out $(MATRIX) && .venv/bin/pocketmatte verify $(MATRIX) --jobs 2
 
-# What the tests of the native runner, of emulated processors, of adb and of Kotlin run with; Debian, as root.
+# What the tests of the native runner, of emulated processors, of adb, of Kotlin and of pages run with; Debian, as root.
 tools:
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(TOOLS)
 

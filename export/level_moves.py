@@ -11,9 +11,9 @@ import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from torch import fx
 
+from export.converting import converting
 from export.program import Captured
 from export.quantise import graph_of
-from export.quiet import quiet
 from tiers.example_inputs import example_inputs
 
 _MOVES = frozenset(
@@ -55,7 +55,7 @@ def with_level_moves(captured: Captured) -> torch.export.ExportedProgram:
                 _bring(program, node, each, levels)
     program.graph.lint()
     program.recompile()
-    with quiet():
+    with converting():
         return torch.export.export(program, tuple(example_inputs(captured.contract)))
 
 

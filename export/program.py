@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from export.quiet import quiet
+from export.converting import converting
 from export.recipe import Recipe
 from tiers.contract import ProgramContract
 from tiers.contract_table import contracts
@@ -57,7 +57,7 @@ def capture(network: nn.Module, spec: TierSpec, program: str, recipe: Recipe) ->
     own = fold_batch_norm(own.eval().requires_grad_(requires_grad=False))
     _check_inputs(own, contract, where)
     try:
-        with quiet():
+        with converting():
             inputs = tuple(value.to(_dtype(recipe)) for value in example_inputs(contract))
             exported = torch.export.export(own.to(_dtype(recipe)), inputs)
     except RuntimeError as error:

@@ -13,6 +13,7 @@ import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from torch import Tensor, fx
 
+from export.converting import converting
 from export.levels import (
     HIGH,
     LOW,
@@ -23,7 +24,6 @@ from export.levels import (
 )
 from export.program import Captured
 from export.quantisation import Quantisation, Span
-from export.quiet import quiet
 from tiers.errors import ExportError
 from tiers.example_inputs import example_inputs
 
@@ -67,7 +67,7 @@ class Layer:
 
 def graph_of(captured: Captured) -> fx.GraphModule:
     """Return a program in single precision as a module whose graph can be changed."""
-    with quiet():
+    with converting():
         module = captured.exported.module(check_guards=False)
     return fx.GraphModule(module, module.graph)  # a plain one: the exporter's own takes no eval()
 
@@ -143,7 +143,7 @@ def quantised(captured: Captured, quantisation: Quantisation) -> Captured:
         ExportError: If it was made for another program.
     """
     program = quantise(graph_of(captured), quantisation)
-    with quiet():
+    with converting():
         exported = torch.export.export(program, tuple(example_inputs(captured.contract)))
     return dataclasses.replace(captured, exported=exported)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.atomic import whole
+from export.converting import converting
 from export.program import Captured
 from export.quantise import add_constant, graph_of
-from export.quiet import quiet
 from tiers.errors import ExportError
 from tiers.example_inputs import example_inputs
 
@@ -42,7 +42,7 @@ def to_coreai(captured: Captured, path: Path, metadata: Mapping[str, str]) -> No
     Raises:
         ExportError: If the converter lacks an operator of the program.
     """
-    with quiet():
+    with converting():
         program = _named(_converted(captured))
         with whole(path) as partial:
             _write(program, partial, metadata)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.atomic import whole
+from export.converting import converting
 from export.mlpackage import images, release, write_mlpackage
 from export.own_states import explicit
 from export.program import Captured
-from export.quiet import quiet
 from export.stateful import with_own_states
 from tiers.contract import ProgramContract, TensorSpec
 from tiers.errors import ExportError
@@ -67,7 +67,7 @@ def to_coreml_stateful(captured: Captured, path: Path, metadata: Mapping[str, st
         msg = f"{captured.recipe.name}: Core ML's states are in half precision; take --recipe fp16"
         raise ExportError(msg)
     inputs, outputs = explicit(captured.contract)
-    with quiet():
+    with converting():
         import coremltools as ct
 
         passes = ct.PassPipeline.DEFAULT
@@ -90,7 +90,7 @@ def to_coreml_stateful(captured: Captured, path: Path, metadata: Mapping[str, st
 def _write(
     captured: Captured, path: Path, metadata: Mapping[str, str], pictures: frozenset[str]
 ) -> None:
-    with quiet():
+    with converting():
         import coremltools as ct
 
         half = captured.recipe.dtype == "float16"

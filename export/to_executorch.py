@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.atomic import whole
+from export.converting import converting
 from export.level_moves import with_level_moves
 from export.partial_sums import in_parts
 from export.program import Captured
-from export.quiet import quiet
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ def lower(captured: Captured, metadata: Mapping[str, str] | None = None) -> Lowe
         captured: The program.
         metadata: What the method ``metadata`` of the lowered program returns, as a JSON object.
     """
-    with quiet():
+    with converting():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
@@ -80,7 +80,7 @@ def to_executorch(captured: Captured, path: Path, metadata: Mapping[str, str]) -
         What was delegated.
     """
     lowered = lower(captured, metadata)
-    with quiet():
+    with converting():
         program = lowered.program_manager.to_executorch()
     with whole(path) as partial:
         partial.write_bytes(program.buffer)

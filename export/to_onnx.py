@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from export.atomic import whole
+from export.converting import converting
 from export.program import Captured
-from export.quiet import quiet
 
 if TYPE_CHECKING:
     import onnx
@@ -25,7 +25,7 @@ def to_onnx(captured: Captured, path: Path, metadata: Mapping[str, str]) -> None
         path: The ``.onnx`` file.
         metadata: Goes into the model's ``metadata_props``, sorted by key.
     """
-    with quiet():
+    with converting():
         import onnx
         import torch
 

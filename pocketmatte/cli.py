@@ -25,6 +25,8 @@ from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import verify_
 from pocketmatte.commands.quantising import quantize_report
+from pocketmatte.commands.reporting import report
+from pocketmatte.commands.signing import keygen, sign_
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
 from tiers.errors import PocketMatteError, UsageError, was_interrupted
@@ -57,6 +59,8 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "export": export_,
     "build": build_,
     "pack": pack_,
+    "keygen": keygen,
+    "sign": sign_,
     "verify": verify_,
     "parity": parity,
     "lint": lint_,
@@ -67,6 +71,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench-android": bench_android_,
     "bench-ios": bench_ios_,
     "quantize-report": quantize_report,
+    "report": report,
     "matte": matte_,
     "evaluate": evaluate_,
     "label": label_,

@@ -16,6 +16,7 @@ from export.manifest import read_manifest
 from pocketmatte.cli import run
 from pocketmatte.native.arm_python import PYTHON_FOLDER, read_arm_python
 from pocketmatte.native.budget import libraries_digest, over_budget, read_counts_file
+from pocketmatte.native.emulation import CPUS
 from pocketmatte.runtimes.arm64 import BUILT
 from pocketmatte.verify import verify
 from runtime_tests.instruction_counts import BUDGET, ROWS, counted
@@ -46,8 +47,8 @@ def at_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
 
 
-def statuses(bundle: Path) -> dict[str, str]:
-    found = verify(bundle, frames=1, threads=1, foreign=PROCESSOR)
+def statuses(bundle: Path, processor: str = PROCESSOR) -> dict[str, str]:
+    found = verify(bundle, frames=1, threads=1, foreign=processor)
     return {verdict.path: verdict.status for verdict in found}
 
 
@@ -63,12 +64,15 @@ def test_executorch_files_are_proven_on_arm_and_a_changed_one_fails(
 
 
 @pytest.mark.usefixtures("at_root")
-def test_onnx_files_are_proven_on_arm(built: Callable[[str], Path], root: Path) -> None:
+@pytest.mark.parametrize("processor", CPUS)
+def test_onnx_files_are_proven_on_arm(
+    built: Callable[[str], Path], root: Path, processor: str
+) -> None:
     try:
         read_arm_python(root / BUILT / PYTHON_FOLDER)
     except RuntimeUnavailableError as error:
         pytest.skip(f"not run: {str(error).partition(' in ')[0]}")
-    assert set(statuses(built("onnx")).values()) == {"proven"}
+    assert set(statuses(built("onnx"), f"arm64:{processor}").values()) == {"proven"}
 
 
 @pytest.mark.usefixtures("at_root", "arm_runner")

@@ -7,6 +7,7 @@ PocketMatteError                 the command line prints one line and exits 1
 │   ├── UnknownFormatError
 │   └── UnknownRecipeError
 ├── CheckpointError              a weight file that is corrupt, hostile, or of another network
+├── DeviceTableError            a device table that contradicts itself (pocketmatte.selection)
 ├── MediaError                   a picture or video that cannot be read or written
 ├── BundleError                  a build folder that is incomplete, changed, or escapes itself
 ├── ExportError                  a network that a format cannot take

@@ -9,6 +9,7 @@ import typer
 
 from export.recipe import RECIPES
 from export.targets import TARGETS, target
+from pocketmatte.commands.signing import note_stale
 from pocketmatte.console import (
     Done,
     JsonFlag,
@@ -252,6 +253,7 @@ def built(out: Path, requests: Sequence[Request], *, jobs: int) -> Done:
         )
     result = {"out": out, "seconds": seconds, "peak_memory_bytes": memory, **counts}
     result["artifacts"] = events
+    note_stale(out)
     return Done(result=result, passed=not counts["failed"])
 
 

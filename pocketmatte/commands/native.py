@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pocketmatte.commands.signing import note_stale
 from pocketmatte.console import (
     Done,
     JsonFlag,
@@ -101,4 +102,5 @@ def trace_(
     cells = [(e.path, e.outcome, e.frames, f"{e.size_bytes / 1e6:.1f}") for e in events]
     note(f"{relative(bundle)}: {len(events)} trace(s)")
     shown = table("", ("trace", "outcome", "frames", "MB"), cells)
+    note_stale(bundle)
     finish(Done(result={"traces": events}, table=shown), as_json=as_json)

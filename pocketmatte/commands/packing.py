@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pocketmatte.commands.signing import note_stale
 from pocketmatte.console import Done, JsonFlag, chosen, finish, note, progress, relative, table
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def packed(bundle: Path, network: str, tier_names: str, recipe: str) -> Done:
     seconds = time.monotonic() - started
     note(f"{relative(bundle)}: {counted} in {seconds:.1f} s")
     result = {"bundle": bundle, "seconds": seconds, **counts, "packages": events}
+    note_stale(bundle)
     return Done(result=result, table=_table(events), passed=not counts["failed"])
 
 

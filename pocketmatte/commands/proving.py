@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from pocketmatte.commands.signing import signature_checked
 from pocketmatte.console import (
     Done,
     JsonFlag,
@@ -44,6 +45,13 @@ def verify_(
         str | None,
         typer.Option(help="native, arm64 or arm64:PROCESSOR; what this machine has, if not given."),
     ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key that must have signed the bundle.")
+    ] = None,
+    signature_only: Annotated[
+        bool,
+        typer.Option("--signature-only", help="With --key: check the signature, prove nothing."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Prove every file of a bundle against PyTorch, frame after frame.
@@ -63,8 +71,13 @@ def verify_(
     processor named after a colon. pocketmatte runner builds what either needs. An emulator takes
     seconds a frame: give few --frames.
 
+    --key PUBLIC.pem refuses a bundle that is not, file by file, what that key signed, before
+    anything of it is opened: docs/signing.md. --signature-only ends there; it takes seconds.
+
     Examples:
         pocketmatte verify build/bundle
+
+        pocketmatte verify build/bundle --key release.pub.pem --signature-only
 
         pocketmatte verify build/bundle --frames 8 --json
 
@@ -72,7 +85,16 @@ def verify_(
 
         pocketmatte verify build/bundle --runtime arm64:cortex-a72 --frames 3
     """
+    if signature_only and (key is None or explain or runtime is not None):
+        msg = "--signature-only takes --key and goes with neither --explain nor --runtime"
+        raise UsageError(msg)
+    checked = signature_checked(bundle, key) if key is not None else None
+    if checked is not None and (signature_only or not checked.passed):
+        finish(checked, as_json=as_json)
+        return
     done = verified(bundle, frames, threads, jobs, runtime)
+    if checked is not None:
+        done.result["signature"] = checked.result["signature"]
     if explain:
         lowered = _lowered(bundle)
         done.result["lowered"] = lowered

@@ -1,0 +1,1 @@
+"""Who vouches for a bundle: keys, the signature beside the manifest, the bill of materials."""
