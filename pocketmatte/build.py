@@ -1,120 +1,225 @@
 """Build a bundle: any part of the matrix, only what is out of date."""
 
 import contextlib
+import dataclasses
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from export.artifact import inside
 from export.atomic import remove_partials
-from export.manifest import FILE_NAME, Artifact, Manifest, read_manifest, write_manifest
-from pocketmatte.build_job import Event, Job, run_job
-from pocketmatte.build_key import build_key
+from export.manifest import FILE_NAME, Manifest, read_manifest, write_manifest
+from export.manifest import Weights as WeightsEntry
+from export.recipe import recipe as recipe_of
+from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described, place_weights
+from pocketmatte.farm.estimate import expected_seconds
+from pocketmatte.farm.here import processes
+from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, Task
+from pocketmatte.farm.plan import Plan, planned, tasks_of
+from pocketmatte.farm.schedule import Crew, scheduled
+from pocketmatte.farm.store import Store
 from pocketmatte.folders import make_bundle_folder
 from pocketmatte.harness.traces import AGAIN as RECORD_AGAIN
 from pocketmatte.harness.traces import remove_unlisted_traces, tier_key, trace_key
-from pocketmatte.integrity import fault
 from pocketmatte.packages import AGAIN, remove_unlisted, unchanged
-from pocketmatte.pool import run_jobs
-from pocketmatte.request import Request, artifact_path
+from pocketmatte.quantisation.record import record_path
+from pocketmatte.request import Request
+from pocketmatte.results import write_results
 from tiers.errors import BundleError, UsageError
 from tiers.weights import Weights, default, load, network_of
 
+RESULTS = "build"
 
-def build(out: Path, request: Request, *, jobs: int = 1) -> Iterator[Event]:
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What a build is done with.
+
+    Attributes:
+        jobs: Processes.
+        memory_bytes: For all of them; ``None`` for no limit.
+        scheduler: Address of a Dask cluster that does the jobs instead, or ``None``.
+        cache: Folder of what builds made before, or ``None``.
+        keep_going: Whether what can be built is, after something failed.
+    """
+
+    jobs: int = 1
+    memory_bytes: int | None = None
+    scheduler: str | None = None
+    cache: Path | None = None
+    keep_going: bool = True
+
+
+def build(
+    out: Path,
+    requests: Request | Sequence[Request],
+    *,
+    jobs: int = 1,
+    means: Means | None = None,
+    on_plan: Callable[[float], object] = lambda _: None,
+) -> Iterator[Event]:
     """Build what is out of date in the bundle ``out``; yield an event per artifact.
 
     Packages that were made from an artifact that is built again are dropped, an event each: they
     would hold what is no longer there.
 
-    The manifest is written after every group of artifacts, so that a run that is killed loses no
-    more than the group it was at, and what it left half-written is never taken for whole.
+    The manifest is written after every job, so that a run that is killed loses no more than the
+    jobs it was at, and what it left half-written is never taken for whole. What the jobs took is
+    kept in results/build.json.
+
+    Args:
+        out: The bundle.
+        requests: What to build.
+        jobs: Processes, where ``means`` does not say.
+        means: What to build with.
+        on_plan: Called once with the seconds that are expected, in sum over all jobs.
 
     Raises:
-        UsageError: If ``jobs`` is no positive number, ``out`` holds something other than a
-            bundle, or another build is at work in it.
+        UsageError: If a number is out of range, ``out`` holds something other than a bundle, or
+            another build is at work in it.
         CheckpointError: If the weights are corrupt or do not fit every tier that is out of date.
             Raised before anything is exported.
         BundleError: If the bundle's manifest is broken or the disk refuses.
+        RuntimeUnavailableError: If the cluster cannot be used.
         WorkerError: If a build process dies.
     """
-    if jobs < 1:
-        msg = f"--jobs is {jobs}; it must be 1 or more"
+    with_what = means or Means(jobs=jobs)
+    if with_what.jobs < 1:
+        msg = f"--jobs is {with_what.jobs}; it must be 1 or more"
         raise UsageError(msg)
-    weights = _weights(request)
+    asked = [requests] if isinstance(requests, Request) else list(requests)
+    weights = {
+        (request.network, name): each
+        for request in asked
+        for name, each in _weights(request).items()
+    }
+    store = None if with_what.cache is None else Store(with_what.cache)
     make_bundle_folder(out)
     with locked(out):
         remove_partials(out)
-        yield from _build(out, request, weights, jobs)
+        yield from _build(out, asked, weights, store, with_what, on_plan)
 
 
 def _build(
-    out: Path, request: Request, weights: Mapping[str, Weights], jobs: int
+    out: Path,
+    requests: Sequence[Request],
+    weights: Mapping[tuple[str, str], Weights],
+    store: Store | None,
+    means: Means,
+    on_plan: Callable[[float], object],
 ) -> Iterator[Event]:
     before = _manifest(out)
-    entries = {entry.path: entry for entry in before.artifacts}
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    todo: list[Job] = []
-    for row, recipe, contract in request.captures():
-        source = described(weights[row.name])
-        stale = []
-        for form in request.forms(row, recipe, contract):
-            path = artifact_path(row, contract.name, recipe, form)
-            key = build_key(row, contract.name, recipe, form, source)
-            if _up_to_date(out, entries.get(path), key):
-                yield Event(path=path, outcome="kept")
-            else:
-                entries.pop(path, None)
-                stale.append(form)
-        if stale:
-            todo.append(
-                Job(out=out, spec=row, program=contract.name, recipe=recipe,
-                    formats=tuple(stale), weights=source, threads=threads)
-            )  # fmt: skip
-    _require_fit(todo, weights)
-    placed = {
-        digest: place_weights(out, each)
-        for digest, each in {each.sha256: each for each in weights.values()}.items()
-    }
-    known = {entry.digest: entry for entry in before.weights} | placed
+    sources = {key: described(each) for key, each in weights.items()}
+    threads = max(1, (os.cpu_count() or 1) // means.jobs)
+    plan = planned(out, requests, sources, before.artifacts, threads, store)
+    _require_fit(plan.jobs, weights)
+    placed = [place_weights(out, each) for each in {w.sha256: w for w in weights.values()}.values()]
+    bundle = _Bundle(out, before, plan, placed)
+    bundle.save()
+    yield from plan.events
+    yield from bundle.drop()
+    tasks = tasks_of(out, plan.jobs)
+    on_plan(sum(task.seconds for task in tasks))
+    if not tasks:
+        return
+    taken: list[dict[str, object]] = []
+    with _crew(out, means) as crew:
+        for task, done in scheduled(tasks, crew, means.memory_bytes):
+            taken.append(_taken(task, done))
+            if store is not None:
+                _keep(store, out, task.job, done)
+            bundle.add(done)
+            write_results(out, RESULTS, {"jobs": taken})
+            yield from _events(task, done)
+            if not means.keep_going and any(event.outcome == "failed" for event, _ in done.files):
+                return
 
-    packages = [package for package in before.packages if unchanged(package, entries)]
-    held = {tier_key(entry) for entry in entries.values()}
-    held |= {(j.spec.network, j.spec.name, j.spec.orientation, j.weights.digest) for j in todo}
-    traces = [trace for trace in before.traces if trace_key(trace) in held]
 
-    def save() -> None:
-        used = {entry.weights_digest for entry in entries.values()}
+class _Bundle:
+    """The manifest as it grows."""
+
+    def __init__(
+        self, out: Path, before: Manifest, plan: Plan, placed: Sequence[WeightsEntry]
+    ) -> None:
+        self._out, self._before, self._entries = out, before, plan.entries
+        self._weights = {entry.digest: entry for entry in (*before.weights, *placed)}
+        held = {tier_key(entry) for entry in plan.entries.values()} | {
+            (job.spec.network, job.spec.name, job.spec.orientation, job.weights.digest)
+            for job in plan.jobs
+        }
+        self._packages = [p for p in before.packages if unchanged(p, plan.entries)]
+        self._traces = [trace for trace in before.traces if trace_key(trace) in held]
+
+    def add(self, done: Done) -> None:
+        """Take in what was built."""
+        self._entries |= {entry.path: entry for _, entry in done.files if entry is not None}
+        self.save()
+
+    def save(self) -> None:
+        """Write the manifest of what is there."""
+        used = {entry.weights_digest for entry in self._entries.values()}
         whole = Manifest(
             schema_version=1,
             pocketmatte=metadata.version("pocketmatte"),
-            weights=[entry for digest, entry in known.items() if digest in used],
-            artifacts=list(entries.values()),
-            packages=packages,
-            traces=traces,
+            weights=[entry for digest, entry in self._weights.items() if digest in used],
+            artifacts=list(self._entries.values()),
+            packages=self._packages,
+            traces=self._traces,
         )
-        write_manifest(out, whole)
+        write_manifest(self._out, whole)
 
-    save()
-    remove_unlisted(out, packages)
-    remove_unlisted_traces(out, traces)
-    for package in before.packages:
-        if package not in packages:
-            reason = f"its files are built again; {AGAIN} afterwards"
-            yield Event(path=package.path, outcome="dropped", reason=reason)
-    for trace in before.traces:
-        if trace not in traces:
-            reason = f"its files are of other weights now; {RECORD_AGAIN} afterwards"
-            yield Event(path=trace.path, outcome="dropped", reason=reason)
-    for results in run_jobs(run_job, todo, jobs, clean=lambda: remove_partials(out)):
-        for event, entry in results:
-            if entry is not None:
-                entries[entry.path] = entry
-            yield event
-        save()
+    def drop(self) -> Iterator[Event]:
+        """Delete what was made of files that are built again, an event each."""
+        remove_unlisted(self._out, self._packages)
+        remove_unlisted_traces(self._out, self._traces)
+        again = f"its files are built again; {AGAIN} afterwards"
+        other = f"its files are of other weights now; {RECORD_AGAIN} afterwards"
+        for package in self._before.packages:
+            if package not in self._packages:
+                yield Event(path=package.path, outcome="dropped", reason=again)
+        for trace in self._before.traces:
+            if trace not in self._traces:
+                yield Event(path=trace.path, outcome="dropped", reason=other)
+
+
+@contextlib.contextmanager
+def _crew(out: Path, means: Means) -> Iterator[Crew]:
+    if means.scheduler is None:
+        with processes(out, means.jobs) as crew:
+            yield crew
+        return
+    from pocketmatte.farm.cluster import cluster
+
+    with cluster(out, means.scheduler) as crew:
+        yield crew
+
+
+def _events(task: Task, done: Done) -> Iterator[Event]:
+    """Yield the events of a task; they share what it was expected to take."""
+    share = task.seconds / max(len(done.files), 1)
+    for event, _ in done.files:
+        yield dataclasses.replace(event, expected_seconds=share)
+
+
+def _taken(task: Task, done: Done) -> dict[str, object]:
+    return {
+        "job": task.name,
+        "stages": dict(done.stages),
+        "peak_bytes": done.peak_bytes,
+        "expected_seconds": expected_seconds(task.job),
+        "expected_bytes": task.memory_bytes,
+    }
+
+
+def _keep(store: Store, out: Path, job: Job, done: Done) -> None:
+    if not recipe_of(job.recipe).floating:
+        key = quantisation_key(job.spec, job.recipe, job.weights)
+        store.keep_record(key, out / record_path(job.spec, job.recipe))
+    for _, entry in done.files:
+        if entry is not None:
+            store.keep(entry, out)
 
 
 def _weights(request: Request) -> dict[str, Weights]:
@@ -125,9 +230,9 @@ def _weights(request: Request) -> dict[str, Weights]:
     return {row.name: given for row in request.rows}
 
 
-def _require_fit(todo: Sequence[Job], weights: Mapping[str, Weights]) -> None:
-    for spec in {job.spec.name: job.spec for job in todo}.values():
-        network_of(spec, weights[spec.name])
+def _require_fit(jobs: Sequence[CaptureJob], weights: Mapping[tuple[str, str], Weights]) -> None:
+    for spec in {(job.spec.network, job.spec.name): job.spec for job in jobs}.values():
+        network_of(spec, weights[spec.network, spec.name])
 
 
 def _manifest(out: Path) -> Manifest:
@@ -140,24 +245,26 @@ def _manifest(out: Path) -> Manifest:
         raise BundleError(msg) from error
 
 
-def _up_to_date(out: Path, entry: Artifact | None, key: str) -> bool:
-    if entry is None or entry.build_key != key or fault(out, entry) is not None:
-        return False
-    record = entry.notes.get("quantisation")  # of eight bits: what it was made with
-    return not isinstance(record, str) or inside(out, record).is_file()
-
-
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Keep other builds and packings out of a bundle.
 
     Raises:
         UsageError: If one is at work in it.
+        BundleError: If the lock cannot be made, or is a link.
     """
-    with (out / ".lock").open("w") as file:
+    path = out / ".lock"
+    try:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        msg = f"{path} cannot be opened ({error.strerror}); delete it, or choose another folder"
+        raise BundleError(msg) from error
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             msg = f"another build is at work in {out}; wait for it or choose another folder"
             raise UsageError(msg) from error
         yield
+    finally:
+        os.close(lock)

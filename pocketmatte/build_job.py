@@ -1,9 +1,12 @@
-"""One capture and the files written from it: the unit that a build is made of."""
+"""One job of a build: find out what a tier is quantised with, or capture and write the files."""
 
-import dataclasses
+import contextlib
+import gc
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -16,6 +19,8 @@ from export.recipe import recipe as recipe_of
 from export.targets import TARGETS, target
 from pocketmatte.build_key import build_key, file_metadata, quantisation_key, tool_versions
 from pocketmatte.bundle import bundle_weights, described
+from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, RecordJob
+from pocketmatte.host import forget_peak_memory, recent_peak_memory_bytes
 from pocketmatte.integrity import frame_of
 from pocketmatte.request import Request, artifact_path
 from tiers.contract_table import contracts
@@ -23,70 +28,73 @@ from tiers.errors import PocketMatteError
 from tiers.spec import TierSpec
 from tiers.weights import default, load, network_of
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """One artifact done.
-
-    Attributes:
-        path: Inside the bundle.
-        outcome: ``built``, ``kept`` (up to date), ``failed``, or ``dropped``: a package whose files
-            are built again, or a trace of other weights.
-        reason: Why it failed or was dropped.
-    """
-
-    path: str
-    outcome: Literal["built", "kept", "failed", "dropped"]
-    reason: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """One capture and the formats to write it in.
-
-    Attributes:
-        out: The bundle.
-        spec: The tier, oriented.
-        program: Name of the program.
-        recipe: Name of the recipe.
-        formats: Keys of ``export.targets.TARGETS``.
-        weights: The bundle's entry of the weights.
-        threads: PyTorch's threads while capturing.
-    """
-
-    out: Path
-    spec: TierSpec
-    program: str
-    recipe: str
-    formats: tuple[str, ...]
-    weights: Weights
-    threads: int
-
-
 Result: TypeAlias = tuple[Event, Artifact | None]  # the manifest's entry where it was built
 
 
-def run_job(job: Job) -> list[Result]:
-    """Capture once and write every format; a failure is an event, not the end of the build."""
+def run(out: Path, job: Job) -> Done:
+    """Do a job; what fails of it is an event, not the end of the build.
+
+    Args:
+        out: The bundle, which holds the weights.
+        job: What to do.
+    """
+    forget_peak_memory()
+    clock = _Clock()
+    files = _searched(out, job, clock) if isinstance(job, RecordJob) else _written(out, job, clock)
+    gc.collect()  # what a capture holds is held in cycles
+    return Done(files=tuple(files), stages=clock.stages, peak_bytes=recent_peak_memory_bytes())
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
+
+
+def _searched(out: Path, job: RecordJob, clock: _Clock) -> list[Result]:
+    """Make the record of a tier; why it cannot be made is said by the files that need it."""
+    from pocketmatte.quantisation.record import record_of
+
+    with contextlib.suppress(PocketMatteError), clock.stage("search"):
+        network = network_of(job.spec, bundle_weights(out, job.weights, job.spec))
+        key = quantisation_key(job.spec, job.recipe, job.weights)
+        record_of(out, job.spec, job.recipe, network, key)
+    return []
+
+
+def _written(out: Path, job: CaptureJob, clock: _Clock) -> list[Result]:
+    """Capture once and write every format."""
     torch.set_num_threads(job.threads)
     paths = {form: artifact_path(job.spec, job.program, job.recipe, form) for form in job.formats}
     try:
-        network = network_of(job.spec, bundle_weights(job.out, job.weights, job.spec))
-        captured, made_with = _captured(
-            job.out, network, job.spec, job.program, job.recipe, job.weights
-        )
+        with clock.stage("capture"):
+            network = network_of(job.spec, bundle_weights(out, job.weights, job.spec))
+            captured, made_with = _captured(
+                out, network, job.spec, job.program, job.recipe, job.weights
+            )
     except PocketMatteError as error:
         return [(_failed(path, error), None) for path in paths.values()]
     results: list[Result] = []
     for form, relative in paths.items():
         metadata = file_metadata(job.spec, job.program, job.recipe, form, job.weights)
         try:
-            notes = TARGETS[form].export(captured, job.out / relative, metadata)
+            with clock.stage(form):
+                notes = TARGETS[form].export(captured, out / relative, metadata)
         except PocketMatteError as error:
             results.append((_failed(relative, error), None))
         else:
-            entry = _entry(job, form, relative, {**notes, **made_with})
-            results.append((Event(path=relative, outcome="built"), entry))
+            entry = _entry(out, job, form, relative, {**notes, **made_with})
+            event = Event(path=relative, outcome="built", seconds=clock.stages[form])
+            results.append((event, entry))
     return results
 
 
@@ -133,13 +141,13 @@ def _captured(
         ExportError: If it cannot be captured, or the tier cannot be held in eight bits.
         BundleError: If the disk refuses.
     """
-    captured = capture(network, spec, program, recipe_of(recipe))
-    if captured.recipe.floating:
-        return captured, {}
+    if recipe_of(recipe).floating:
+        return capture(network, spec, program, recipe_of(recipe)), {}
     from pocketmatte.quantisation.record import record_of, record_path
 
     key = quantisation_key(spec, recipe, weights)
     record = record_of(root, spec, recipe, network, key)
+    captured = capture(network, spec, program, recipe_of(recipe))
     quantisation = record.programs[program]
     notes: dict[str, object] = {
         "quantisation": record_path(spec, recipe),
@@ -154,11 +162,13 @@ def _failed(path: str, error: PocketMatteError) -> Event:
     return Event(path=path, outcome="failed", reason=str(error))
 
 
-def _entry(job: Job, form: str, relative: str, notes: dict[str, object]) -> Artifact:
+def _entry(
+    out: Path, job: CaptureJob, form: str, relative: str, notes: dict[str, object]
+) -> Artifact:
     spec = job.spec
     contract = next(c for c in contracts(spec) if c.name == job.program)
     inputs, outputs, states = contract_tensors(contract, recipe_of(job.recipe).dtype)
-    path = job.out / relative
+    path = out / relative
     return Artifact.model_validate(
         {
             "path": relative,

@@ -15,7 +15,7 @@ from export.manifest import Weights
 from export.recipe import recipe as recipe_of
 from export.targets import target
 from pocketmatte.tolerances import limits
-from tiers.contract_table import contracts
+from tiers.contract_table import PROGRAMS, contracts
 from tiers.spec import TierSpec
 
 # Modules that name every network; what they say of one is in the key by itself: its spec, its
@@ -50,6 +50,16 @@ def quantisation_key(spec: TierSpec, recipe: str, weights: Weights) -> str:
         "torch": metadata.version("torch"),
     }
     return _hashed(parts)
+
+
+def environment() -> dict[str, str]:
+    """Return what of a machine decides the bytes of artifacts: versions, and a hash of sources."""
+    total = hashlib.sha256()
+    for network in sorted(PROGRAMS):
+        total.update(_source_digest(network).encode())
+    total.update(_calibration_digest().encode())
+    versions = {name: metadata.version(name) for name in _TOOLS}
+    return versions | {"pocketmatte source": total.hexdigest()}
 
 
 def _hashed(parts: Mapping[str, object]) -> str:

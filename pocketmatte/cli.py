@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 import typer
 
 from pocketmatte.commands.benching import bench_
+from pocketmatte.commands.building import build_
 from pocketmatte.commands.catalogue import tiers
+from pocketmatte.commands.cutting import cut_
 from pocketmatte.commands.demo import demo
 from pocketmatte.commands.labelling import label_
 from pocketmatte.commands.linting import lint_
-from pocketmatte.commands.making import build_, export_, import_
+from pocketmatte.commands.making import export_, import_
 from pocketmatte.commands.matting import evaluate_, matte_
 from pocketmatte.commands.native import runner_, trace_
 from pocketmatte.commands.on_android import bench_android_
@@ -26,6 +28,8 @@ from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import verify_
 from pocketmatte.commands.quantising import quantize_report
 from pocketmatte.commands.reporting import report
+from pocketmatte.commands.resulting import results_add, results_compare, results_list
+from pocketmatte.commands.selecting import bundle_, select_
 from pocketmatte.commands.signing import keygen, sign_
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
@@ -71,8 +75,14 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench-android": bench_android_,
     "bench-ios": bench_ios_,
     "quantize-report": quantize_report,
+    "select": select_,
+    "bundle": bundle_,
     "report": report,
+    "results-add": results_add,
+    "results-list": results_list,
+    "results-compare": results_compare,
     "matte": matte_,
+    "cut": cut_,
     "evaluate": evaluate_,
     "label": label_,
     "train": train,

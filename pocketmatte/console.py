@@ -120,6 +120,39 @@ def progress(total: int | None, what: str) -> Iterator[Callable[[str], None]]:
         yield advance
 
 
+@contextlib.contextmanager
+def weighed_progress(what: str) -> Iterator["Weighed"]:
+    """Show a bar on stderr whose steps are not alike, with the time that is left.
+
+    Where stderr is no terminal nothing is drawn.
+    """
+    if not stderr.is_terminal:
+        yield Weighed()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield Weighed(
+            begin=lambda total: bar.update(task, total=total),
+            advance=lambda word, weight: bar.update(
+                task, advance=weight, description=f"{what} {word}"
+            ),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Weighed:
+    """A bar.
+
+    Attributes:
+        begin: Takes the weight of all steps.
+        advance: Takes a word about a step that is done, and its weight.
+    """
+
+    begin: Callable[[float], object] = lambda _: None
+    advance: Callable[[str, float], object] = lambda _, __: None
+
+
 def note(text: str) -> None:
     """Say something beside the result, in one line on stderr."""
     stderr.print(" ".join(text.split()), soft_wrap=True)

@@ -14,6 +14,8 @@ _PACKAGES = ("torch", "onnxruntime", "executorch", "coremltools", "numpy")
 _OWN_TASKS = Path("/proc/self/task")
 _OWN_AND_ENDED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 _CPUINFO = Path("/proc/cpuinfo")
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_MEMINFO = Path("/proc/meminfo")
 _SYSCTL = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")  # of macOS
 _SECONDS = 5  # that it may take
 
@@ -47,6 +49,35 @@ def peak_memory_bytes() -> int:
     """Return the most memory that this process, or any one that it started and ended, has held."""
     most = max(resource.getrusage(who).ru_maxrss for who in _OWN_AND_ENDED)
     return most if platform.system() == "Darwin" else most * 1024  # Linux counts in KiB
+
+
+def forget_peak_memory() -> None:
+    """Let ``recent_peak_memory_bytes`` count from now on; Linux alone can."""
+    with contextlib.suppress(OSError):
+        _CLEAR.write_text("5", encoding="ascii")
+
+
+def recent_peak_memory_bytes() -> int:
+    """Return the most memory that this process has held since ``forget_peak_memory``.
+
+    0 where the operating system does not tell.
+    """
+    with contextlib.suppress(OSError):
+        for line in _STATUS.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name == "VmHWM":
+                return int(value.split()[0]) * 1024
+    return 0
+
+
+def available_memory_bytes() -> int | None:
+    """Return the memory that new processes can have without swapping, or ``None``."""
+    with contextlib.suppress(OSError):
+        for line in _MEMINFO.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                return int(value.split()[0]) * 1024
+    return None
 
 
 @contextlib.contextmanager

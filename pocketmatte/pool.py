@@ -24,14 +24,11 @@ def run_jobs(
 ) -> Iterator[Result]:
     """Yield ``function(job)`` of each job as it ends.
 
-    Ctrl-C ends this process and, through it, the workers. Workers also end when this process is
-    killed.
-
     Args:
         function: Of a module, so that a worker can import it.
         jobs: What it is called with.
         at_once: Processes; 1 runs everything in this one.
-        clean: Called after workers were stopped, to remove what they left half-written.
+        clean: See ``workers``.
 
     Raises:
         WorkerError: If a worker dies.
@@ -39,16 +36,36 @@ def run_jobs(
     if at_once == 1 or len(jobs) <= 1:
         yield from map(function, jobs)
         return
-    # spawn: a forked child of a process that has used torch's thread pool can hang
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(
-        min(at_once, len(jobs)), mp_context=context, initializer=_prepare_worker
-    )
-    try:
-        with _interrupts_held():  # workers inherit it: a terminal's Ctrl-C goes to all of them
-            futures = [pool.submit(function, job) for job in jobs]
+    with workers(min(at_once, len(jobs)), clean) as pool:
+        futures = [pool.submit(function, job) for job in jobs]
         for future in concurrent.futures.as_completed(futures):
             yield future.result()
+
+
+@contextlib.contextmanager
+def workers(
+    at_once: int, clean: Callable[[], None] = lambda: None
+) -> Iterator[concurrent.futures.Executor]:
+    """Give processes that do jobs; what is submitted must be importable there.
+
+    Ctrl-C ends this process and, through it, the workers. Workers also end when this process is
+    killed.
+
+    Args:
+        at_once: Processes; with 1 a job is done in this one, when it is submitted.
+        clean: Called after workers were stopped, to remove what they left half-written.
+
+    Raises:
+        WorkerError: If a worker dies.
+    """
+    if at_once == 1:
+        yield _Here()
+        return
+    # spawn: a forked child of a process that has used torch's thread pool can hang
+    context = multiprocessing.get_context("spawn")
+    pool = _Pool(at_once, mp_context=context, initializer=_prepare_worker)
+    try:
+        yield pool
     except BaseException as error:
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -59,6 +76,27 @@ def run_jobs(
             raise WorkerError(msg) from error
         raise
     pool.shutdown()
+
+
+class _Here(concurrent.futures.Executor):
+    """Does what is submitted at once; an error comes out where it is submitted."""
+
+    def submit(  # type: ignore[override]
+        self, function: Callable[..., Result], /, *arguments: object, **named: object
+    ) -> "concurrent.futures.Future[Result]":
+        future: concurrent.futures.Future[Result] = concurrent.futures.Future()
+        future.set_result(function(*arguments, **named))
+        return future
+
+
+class _Pool(concurrent.futures.ProcessPoolExecutor):
+    """Starts workers, as submitting does, that no Ctrl-C reaches: they are stopped by this one."""
+
+    def submit(  # type: ignore[override]
+        self, function: Callable[..., Result], /, *arguments: object, **named: object
+    ) -> "concurrent.futures.Future[Result]":
+        with _interrupts_held():  # workers inherit it: a terminal's Ctrl-C goes to all of them
+            return super().submit(function, *arguments, **named)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pocketmatte.commands.benching import benched
-from pocketmatte.commands.making import built
+from pocketmatte.commands.building import built
 from pocketmatte.commands.matting import matted
 from pocketmatte.commands.proving import verified
 from pocketmatte.commands.running import Choice

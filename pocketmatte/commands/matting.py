@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pocketmatte.commands.making import WeightsOption
+from pocketmatte.commands.building import WeightsOption
 from pocketmatte.commands.running import (
     BundleOption,
     Choice,

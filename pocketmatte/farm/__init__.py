@@ -1,0 +1,1 @@
+"""How the jobs of a build run: in what order, in how much memory, where, and which need not."""

@@ -1,0 +1,111 @@
+"""What a build is made of: jobs, what they depend on, what they take, and what they come to."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from export.manifest import Artifact
+from export.manifest import Weights as WeightsEntry
+from tiers.spec import TierSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One artifact done.
+
+    Attributes:
+        path: Inside the bundle.
+        outcome: ``built``, ``cached`` (copied from what an earlier build made), ``kept`` (up to
+            date), ``failed``, or ``dropped``: a package whose files are built again, or a trace of
+            other weights.
+        reason: Why it failed or was dropped.
+        seconds: That writing it took, its share of the capture left out; of built ones.
+        expected_seconds: What it was taken to need, of all that went into it.
+    """
+
+    path: str
+    outcome: Literal["built", "cached", "kept", "failed", "dropped"]
+    reason: str | None = None
+    seconds: float | None = None
+    expected_seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RecordJob:
+    """Find out what a tier is quantised with; all its programs and formats are made from that.
+
+    Attributes:
+        spec: The tier, oriented.
+        recipe: Name of an eight-bit recipe.
+        weights: The bundle's entry of the weights.
+    """
+
+    spec: TierSpec
+    recipe: str
+    weights: WeightsEntry
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CaptureJob:
+    """Capture a program once and write it in some formats.
+
+    Attributes:
+        spec: The tier, oriented.
+        program: Name of the program.
+        recipe: Name of the recipe.
+        formats: Keys of ``export.targets.TARGETS``.
+        weights: The bundle's entry of the weights.
+        threads: PyTorch's threads while capturing.
+    """
+
+    spec: TierSpec
+    program: str
+    recipe: str
+    formats: tuple[str, ...]
+    weights: WeightsEntry
+    threads: int
+
+
+Job: TypeAlias = RecordJob | CaptureJob
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What a job came to.
+
+    Attributes:
+        files: An event for each artifact, and the manifest's entry of those that were built.
+        stages: Seconds by stage: ``capture``, ``search`` (calibration with it), and each format.
+        peak_bytes: The most memory that the process held during the job; 0 where nobody can tell.
+    """
+
+    files: tuple[tuple[Event, Artifact | None], ...]
+    stages: Mapping[str, float]
+    peak_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A job and what is to be known before it starts.
+
+    Attributes:
+        name: Of its own among all tasks.
+        job: What to do.
+        after: Names of tasks that must have ended.
+        seconds: It is expected to take.
+        memory_bytes: It is expected to need, beside nothing else in its process.
+    """
+
+    name: str
+    job: Job
+    after: tuple[str, ...]
+    seconds: float
+    memory_bytes: int
+
+
+def name_of(job: Job) -> str:
+    """Return the name of a job's task."""
+    spec = job.spec
+    held = "-portrait" if spec.orientation == "portrait" else ""
+    part = "search" if isinstance(job, RecordJob) else job.program
+    return f"{spec.network}/{spec.name}{held}/{part}-{job.recipe}"
