@@ -16,7 +16,7 @@ from export.manifest import Sha256
 from export.quantisation import Quantisation
 from pocketmatte.quantisation.calibration_set import calibration_scenes, manifest
 from pocketmatte.quantisation.damage import Damage, damage
-from pocketmatte.quantisation.sensitivity import Block, search
+from pocketmatte.quantisation.sensitivity import TRIED_FRAMES, Block, search
 from pocketmatte.quantisation.simulation import Simulation
 from tiers.errors import BundleError, ExportError
 from tiers.spec import TierSpec
@@ -123,10 +123,12 @@ def made_record(spec: TierSpec, recipe: str, network: nn.Module, key: str) -> Qu
     simulation = Simulation(spec, network, recipe, _THREADS)
     named = calibration_scenes(spec)
     scenes = list(named.values())
-    found = search(simulation, simulation.calibrated(scenes), scenes)
+    observed = simulation.observed(scenes)
+    found = search(simulation, observed.quantisations(), scenes)
+    starts = [scene[:TRIED_FRAMES] for scene in scenes]
     halves = [
-        simulation.outputs(scenes, simulation.calibrated(half))
-        for half in (scenes[::2], scenes[1::2])
+        simulation.outputs(starts, observed.quantisations(half))
+        for half in (slice(None, None, 2), slice(1, None, 2))
     ]
     return QuantisationRecord.model_validate(
         {

@@ -25,6 +25,7 @@ from export.recipe import recipe as recipe_of
 from pocketmatte.lockstep import run_of
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.matting.board import Moment
+from pocketmatte.quantisation.folding import folded
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.runtimes.torch_eager import TorchSession
 from tiers.contract import ProgramContract
@@ -78,7 +79,16 @@ class Simulation:
         return self.recipe.eight_bit == "weights and activations"
 
     def calibrated(self, scenes: Scenes, headroom: float = HEADROOM) -> dict[str, Quantisation]:
-        """Measure what eight bits need to know of each program.
+        """Measure what eight bits need to know of each program; see ``observed``.
+
+        Args:
+            scenes: What the tier is played over, twice.
+            headroom: Share by which spans are wider at either end than what was seen.
+        """
+        return self.observed(scenes).quantisations(headroom=headroom)
+
+    def observed(self, scenes: Scenes) -> "Observations":
+        """Play the tier over scenes and keep, of each, what eight bits need to know.
 
         States, memories and features are those that the tier itself makes on its way through the
         scenes. Spans are smallest and largest values, and some more: what other scenes go beyond
@@ -90,24 +100,25 @@ class Simulation:
 
         Args:
             scenes: What the tier is played over, twice.
-            headroom: Share by which spans are wider at either end than what was seen.
         """
-        spans: dict[str, dict[str, Span]] = {name: {} for name in self.programs}
+        spans: list[dict[str, _Spans]] = []
         if self.rounds_activations:
-            watched = {
-                name: _Spans(program.graph, spans[name]) for name, program in self.programs.items()
+            for scene in scenes:
+                spans.append({n: _Spans(program.graph) for n, program in self.programs.items()})
+                self._go_through(scene, spans[-1])
+        found = Observations(self.programs, spans, [])
+        rounded = {
+            name: _rounded_weights(program.graph, found.spans(name))
+            for name, program in self.programs.items()
+        }
+        for scene in scenes:
+            shifts = {
+                name: _Shifts(program.graph, rounded[name])
+                for name, program in self.programs.items()
             }
-            self._go_through(scenes, watched)
-            for seen in watched.values():
-                seen.widen(headroom)
-        shifts = {
-            name: _Shifts(program.graph, spans[name]) for name, program in self.programs.items()
-        }
-        self._go_through(scenes, shifts)
-        return {
-            name: Quantisation(spans=spans[name], shifts=shifts[name].means())
-            for name in self.programs
-        }
+            self._go_through(scene, shifts)
+            found.shifts.append(shifts)
+        return found
 
     def outputs(
         self, scenes: Scenes, quantisations: Mapping[str, Quantisation] | None = None
@@ -124,13 +135,12 @@ class Simulation:
             if quantisations is not None and name in quantisations:
                 with quiet():
                     graph = copy.deepcopy(program.graph)
-                held[name] = quantise(graph, quantisations[name])
+                held[name] = folded(quantise(graph, quantisations[name]))
         return [list(self._judged(scene, held)) for scene in scenes]
 
-    def _go_through(self, scenes: Scenes, modules: Mapping[str, "_Watching"]) -> None:
-        for scene in scenes:
-            for _ in self._judged(scene, {name: _AsModule(m) for name, m in modules.items()}):
-                pass
+    def _go_through(self, scene: Sequence[Moment], modules: Mapping[str, "_Watching"]) -> None:
+        for _ in self._judged(scene, {name: _AsModule(m) for name, m in modules.items()}):
+            pass
 
     def _judged(
         self, scene: Sequence[Moment], modules: Mapping[str, nn.Module]
@@ -142,6 +152,53 @@ class Simulation:
         run = run_of(sessions)
         for outputs in ROLLOUTS[self.spec.network](self.spec, run, scene):
             yield outputs[self._judged_name]
+
+
+class Observations:
+    """What was seen of each program in each scene.
+
+    Args:
+        programs: By name.
+        spans: By scene and program; none where activations are not rounded.
+        shifts: Likewise.
+    """
+
+    def __init__(
+        self,
+        programs: Mapping[str, Program],
+        spans: Sequence[Mapping[str, "_Spans"]],
+        shifts: "list[Mapping[str, _Shifts]]",
+    ) -> None:
+        self._programs, self._spans, self.shifts = programs, spans, shifts
+
+    def spans(
+        self, program: str, scenes: slice = slice(None), headroom: float = HEADROOM
+    ) -> dict[str, Span]:
+        """Return the spans of a program's tensors over some of the scenes."""
+        found: dict[str, Span] = {}
+        for scene in self._spans[scenes]:
+            for name, (low, high) in scene[program].spans.items():
+                least, most = found.get(name, (0.0, 0.0))
+                found[name] = min(low, least), max(high, most)
+        nodes = {node.name: node for node in self._programs[program].graph.graph.nodes}
+        return {name: with_headroom(nodes[name], span, headroom) for name, span in found.items()}
+
+    def quantisations(
+        self, scenes: slice = slice(None), headroom: float = HEADROOM
+    ) -> dict[str, Quantisation]:
+        """Return what some of the scenes alone give.
+
+        Args:
+            scenes: Which.
+            headroom: Share by which spans are wider at either end than what was seen.
+        """
+        return {
+            name: Quantisation(
+                spans=self.spans(name, scenes, headroom),
+                shifts=_means([scene[name] for scene in self.shifts[scenes]]),
+            )
+            for name in self._programs
+        }
 
 
 class _Watching(fx.Interpreter, abc.ABC):
@@ -159,54 +216,56 @@ class _Watching(fx.Interpreter, abc.ABC):
 
 
 class _Spans(_Watching):
-    def __init__(self, graph: fx.GraphModule, spans: dict[str, Span]) -> None:
+    def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__(graph)
-        self._wanted, self._spans = frozenset(rounded_tensors(graph)), spans
-        self._nodes: dict[str, fx.Node] = {}
+        self._wanted = frozenset(rounded_tensors(graph))
+        self.spans: dict[str, Span] = {}
 
     def look(self, node: fx.Node, result: Tensor) -> None:
         if node.name in self._wanted:
-            low, high = self._spans.get(node.name, (0.0, 0.0))
+            low, high = self.spans.get(node.name, (0.0, 0.0))
             least, most = useful_span(node)
             span = max(least, float(result.min())), min(most, float(result.max()))
-            self._spans[node.name] = min(low, span[0]), max(high, span[1])
-            self._nodes[node.name] = node
+            self.spans[node.name] = min(low, span[0]), max(high, span[1])
 
-    def widen(self, share: float) -> None:
-        """Leave room for what was not seen."""
-        for name, node in self._nodes.items():
-            self._spans[name] = with_headroom(node, self._spans[name], share)
+
+def _rounded_weights(graph: fx.GraphModule, spans: Mapping[str, Span]) -> dict[str, Tensor]:
+    """Return the weight of each layer, by its name, as eight bits hold it."""
+    return {
+        layer.name: rounded_weight(
+            constant_of(graph, layer),
+            least_steps(bias_of(graph, layer), spans.get(layer.given.name)),
+        )
+        for layer in layers(graph)
+    }
 
 
 class _Shifts(_Watching):
-    def __init__(self, graph: fx.GraphModule, spans: Mapping[str, Span]) -> None:
+    def __init__(self, graph: fx.GraphModule, weights: Mapping[str, Tensor]) -> None:
         super().__init__(graph)
-        self._layers = {layer.name: layer for layer in layers(graph)}
-        self._weights = {
-            name: rounded_weight(
-                constant_of(graph, layer),
-                least_steps(bias_of(graph, layer), spans.get(layer.given.name)),
-            )
-            for name, layer in self._layers.items()
-        }
-        self._sums: dict[str, Tensor] = {}
-        self._calls: dict[str, int] = {}
+        self._weights = weights
+        self.sums: dict[str, Tensor] = {}
+        self.calls: dict[str, int] = {}
 
     def look(self, node: fx.Node, result: Tensor) -> None:
-        layer = self._layers.get(node.name)
-        if layer is None:
+        if node.name not in self._weights:
             return
         given, _, *others = self.fetch_args_kwargs_from_env(node)[0]
         off = result - torch.ops.aten.conv2d.default(given, self._weights[node.name], *others)
         mean = off.mean((0, 2, 3))
-        self._sums[node.name] = self._sums.get(node.name, torch.zeros_like(mean)) + mean
-        self._calls[node.name] = self._calls.get(node.name, 0) + 1
+        self.sums[node.name] = self.sums.get(node.name, torch.zeros_like(mean)) + mean
+        self.calls[node.name] = self.calls.get(node.name, 0) + 1
 
-    def means(self) -> dict[str, tuple[float, ...]]:
-        """Return the mean of each layer's channels over all calls."""
-        return {
-            name: tuple((total / self._calls[name]).tolist()) for name, total in self._sums.items()
-        }
+
+def _means(seen: Sequence[_Shifts]) -> dict[str, tuple[float, ...]]:
+    """Return the mean of each layer's channels over all calls of all scenes."""
+    names = dict.fromkeys(name for each in seen for name in each.sums)
+    means = {}
+    for name in names:
+        own = [each for each in seen if name in each.sums]
+        total = torch.stack([each.sums[name] for each in own]).sum(0)
+        means[name] = tuple((total / sum(each.calls[name] for each in own)).tolist())
+    return means
 
 
 class _AsModule(nn.Module):
