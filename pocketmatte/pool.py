@@ -81,7 +81,7 @@ def workers(
 class _Here(concurrent.futures.Executor):
     """Does what is submitted at once; an error comes out where it is submitted."""
 
-    def submit(  # type: ignore[override]
+    def submit(
         self, function: Callable[..., Result], /, *arguments: object, **named: object
     ) -> "concurrent.futures.Future[Result]":
         future: concurrent.futures.Future[Result] = concurrent.futures.Future()
@@ -92,7 +92,7 @@ class _Here(concurrent.futures.Executor):
 class _Pool(concurrent.futures.ProcessPoolExecutor):
     """Starts workers, as submitting does, that no Ctrl-C reaches: they are stopped by this one."""
 
-    def submit(  # type: ignore[override]
+    def submit(
         self, function: Callable[..., Result], /, *arguments: object, **named: object
     ) -> "concurrent.futures.Future[Result]":
         with _interrupts_held():  # workers inherit it: a terminal's Ctrl-C goes to all of them

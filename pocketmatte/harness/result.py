@@ -15,7 +15,7 @@ Status: TypeAlias = Literal[
 ]
 Process: TypeAlias = Literal["adb_shell", "app_foreground", "host", "emulated"]
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 import export.trace
 import pocketmatte.harness.result
+import pocketmatte.selection.lock
 from export.manifest import State
 from export.trace import TRACE_NAME, Limits, Output, Program, Shape, Step, Trace, trace_text
 from export.trace_data import DataWriter
@@ -34,6 +35,7 @@ def write_all(folder: Path = FOLDER) -> None:
     texts = {
         "trace.schema.json": export.trace.schema_text(),
         "result.schema.json": pocketmatte.harness.result.schema_text(),
+        "lock.schema.json": pocketmatte.selection.lock.schema_text(),
         "vectors/statistics.json": _text({"cases": list(_statistics())}),
         "vectors/verdicts.json": _text({"cases": list(_verdicts())}),
         "vectors/choices.json": _text({"cases": list(_choices())}),

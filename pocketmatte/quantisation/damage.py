@@ -36,7 +36,6 @@ class Damage:
         rise: Of a matte: by how much its MAD to the true mattes is above that of single precision.
             A clip that fits better by chance counts as 0, and makes good for no other.
         flicker: Likewise, by what share its dtSSD is.
-        worst_mad: ``mad`` of the clip that is left out of all others; 0 where none is.
     """
 
     mad: float
@@ -44,7 +43,6 @@ class Damage:
     psnr_db: float | None
     rise: float = 0.0
     flicker: float = 0.0
-    worst_mad: float = 0.0
 
 
 def damage(
@@ -66,12 +64,10 @@ def damage(
         for number, (before, after) in enumerate(zip(reference, rounded, strict=True))
     ]
     clips.sort(key=lambda clip: clip[0])
-    worst_mad = clips.pop()[0] if len(clips) >= _ENOUGH_SCENES else 0.0
+    if len(clips) >= _ENOUGH_SCENES:
+        clips.pop()
     mad, flipped, squares, rise, flicker = np.mean(clips, axis=0).tolist()
-    return Damage(
-        mad=mad, flipped=flipped, psnr_db=psnr_db_of(squares), rise=rise, flicker=flicker,
-        worst_mad=worst_mad,
-    )  # fmt: skip
+    return Damage(mad=mad, flipped=flipped, psnr_db=psnr_db_of(squares), rise=rise, flicker=flicker)
 
 
 def _of_clip(
@@ -122,18 +118,3 @@ def excess(found: Damage, spec: TierSpec, recipe: str, *, spare: bool = True) ->
     for _, value, most in held_to.worse(judged, found.rise, found.flicker):
         times.append(value / (share * most))
     return max(times)
-
-
-def worst_excess(found: Damage, spec: TierSpec, recipe: str) -> float:
-    """Return how many times what is allowed the damage to a matte's worst clip is.
-
-    Args:
-        found: The damage.
-        spec: The tier.
-        recipe: Whose limits hold; see ``tolerances``.
-    """
-    held = limits(recipe).strayed(judged_of(spec), found.worst_mad, 0.0)
-    if held is None or not is_matte(judged_of(spec)):
-        return 0.0
-    _, value, most = held
-    return value / (_MARGIN * most)

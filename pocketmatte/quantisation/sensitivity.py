@@ -11,13 +11,7 @@ from typing import TypeAlias
 
 from export.quantisation import Quantisation
 from export.quantise import groups
-from pocketmatte.quantisation.damage import (
-    Damage,
-    damage,
-    excess,
-    true_mattes,
-    worst_excess,
-)
+from pocketmatte.quantisation.damage import Damage, damage, excess, true_mattes
 from pocketmatte.quantisation.simulation import Scenes, Simulation
 
 OnTrial: TypeAlias = Callable[[str], None]
@@ -79,35 +73,14 @@ class _Trial:
         self._reference = simulation.outputs(scenes)
         self._truths = true_mattes(simulation.spec, scenes)
 
-    def __call__(self, given: Mapping[str, Quantisation], name: str = "everything") -> "_Tried":
-        """Return what rounding so does."""
+    def __call__(
+        self, given: Mapping[str, Quantisation], name: str = "everything"
+    ) -> tuple[Damage, float]:
+        """Return the damage, and how many times what is allowed it is."""
         rounded = self._simulation.outputs(self._scenes, given)
         found = damage(self._reference, rounded, self._truths)
         self._on_trial(name)
-        spec, recipe = self._simulation.spec, self._simulation.recipe.name
-        return _Tried(
-            damage=found, excess=excess(found, spec, recipe),
-            worst=worst_excess(found, spec, recipe),
-        )  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Tried:
-    """What a way to round does.
-
-    Attributes:
-        damage: It.
-        excess: How many times what is allowed it is.
-        worst: How many times that is reached on the worst scene, which is left out above.
-    """
-
-    damage: Damage
-    excess: float
-    worst: float
-
-    def over(self, heeded: bool) -> float:
-        """Return the excess, over that of the worst scene if it is heeded."""
-        return max(self.excess, self.worst) if heeded else self.excess
+        return found, excess(found, self._simulation.spec, self._simulation.recipe.name)
 
 
 def search(
@@ -121,9 +94,7 @@ def search(
     Every block is rounded alone, on the start of every third scene, counted from the last, and
     ranked by the damage. How many of the worst are kept is found by halving, on the start of all
     scenes: with so many the rest will do, with one less it will not. At most three quarters of them
-    are kept: where that is not enough, it is returned with an excess above 1. A matte's worst
-    scene, which is left out of the damage, is held to as much, unless no choice brings it so far:
-    there the network does not know its subject, and any rounding moves everything.
+    are kept: where that is not enough, it is returned with an excess above 1.
 
     Args:
         simulation: The tier.
@@ -132,32 +103,28 @@ def search(
         on_trial: Called with a line after each trial.
     """
     tried = _Trial(simulation, [scene[:TRIED_FRAMES] for scene in scenes], on_trial)
-    everything = tried(quantisations)
-    as_it_is = Found(
-        quantisations=dict(quantisations), all_rounded=everything.damage,
-        damage=everything.damage, excess=everything.excess, ranking=(),
-    )  # fmt: skip
-    if max(everything.excess, everything.worst) <= 1:
-        return as_it_is
+    everything, over = tried(quantisations)
+    if over <= 1:
+        return Found(
+            quantisations=dict(quantisations), all_rounded=everything, damage=everything,
+            excess=over, ranking=(),
+        )  # fmt: skip
     starts = [scene[:_RANKED_FRAMES] for scene in scenes[::-_RANKED_ON]]
     ranking = _ranking(simulation, quantisations, _Trial(simulation, starts, on_trial))
     too_few, enough = 0, max(int(_MOST_KEPT * len(ranking)), 1)
     held = _without(quantisations, ranking[:enough])
-    best = tried(held, f"without {enough} of {len(ranking)}")
-    heeded = best.worst <= 1
-    if not heeded and everything.excess <= 1:
-        return as_it_is
-    while best.over(heeded) <= 1 and enough - too_few > 1:
+    best, over = tried(held, f"without {enough} of {len(ranking)}")
+    while over <= 1 and enough - too_few > 1:
         count = (too_few + enough) // 2
         fewer = _without(quantisations, ranking[:count])
-        found = tried(fewer, f"without {count} of {len(ranking)}")
-        if found.over(heeded) <= 1:
-            held, best, enough = fewer, found, count
+        damaged, times = tried(fewer, f"without {count} of {len(ranking)}")
+        if times <= 1:
+            held, best, over, enough = fewer, damaged, times, count
         else:
             too_few = count
     return Found(
-        quantisations=held, all_rounded=everything.damage, damage=best.damage,
-        excess=best.over(heeded), ranking=tuple(ranking),
+        quantisations=held, all_rounded=everything, damage=best, excess=over,
+        ranking=tuple(ranking),
     )  # fmt: skip
 
 
@@ -185,11 +152,8 @@ def _ranking(
         for name, weights in blocks.items():
             others = {weight: "" for other in blocks if other != name for weight in blocks[other]}
             alone = dataclasses.replace(quantisations[program], kept=others)
-            one = tried({program: alone}, f"{program} {name}")
+            damaged, times = tried({program: alone}, f"{program} {name}")
             found.append(
-                Block(
-                    program=program, name=name, weights=weights, damage=one.damage,
-                    excess=one.excess,
-                )
-            )  # fmt: skip
+                Block(program=program, name=name, weights=weights, damage=damaged, excess=times)
+            )
     return sorted(found, key=lambda block: (-block.excess, block.program, block.name))

@@ -1,4 +1,4 @@
-"""Inside the block nothing is copied or collected that nobody looks at; after it all is as before."""
+"""Inside the block nothing is copied or collected that nobody looks at; then all is as before."""
 
 import copy
 import gc

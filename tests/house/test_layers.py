@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 BARE_MODULES = (
-    "pocketmatte.selection.lookup", "tiers.contract", "tiers.errors", "tiers.ladder", "tiers.spec",
+    "pocketmatte.selection.evidence", "pocketmatte.selection.front",
+    "pocketmatte.selection.lookup", "pocketmatte.selection.shipping",
+    "tiers.contract", "tiers.errors", "tiers.ladder", "tiers.spec",
 )  # fmt: skip
 PACKAGES = ("export", "pocketmatte", "tiers")
 

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import fcntl
 import json
 import resource
@@ -12,6 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from export.manifest import FILE_NAME, read_manifest
+from export.targets import TARGETS
+from tiers.errors import BundleError
 
 FP32, FP16 = "rvm/t01/matte-fp32.onnx", "rvm/t01/matte-fp16.onnx"
 
@@ -65,6 +68,39 @@ def test_other_weights_a_changed_file_and_a_missing_one_are_built_again(
         FP32: "another",
         FP16: "seeded for a test",
     }
+
+
+def test_a_lock_that_is_a_link_or_a_folder_is_refused_and_what_it_leads_to_stays(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path, tmp_path: Path
+) -> None:
+    lock = bundle / ".lock"
+    lock.unlink()
+    other = tmp_path / "other"
+    other.write_text("kept")
+    lock.symlink_to(other)
+    refusal = f"{lock} cannot be opened (Too many levels of symbolic links); delete it"
+    assert cli(*words(bundle, t01_weights)).refusal(1).startswith(refusal)
+    assert other.read_text() == "kept"
+    lock.unlink()
+    lock.mkdir()
+    refusal = f"{lock} cannot be opened (Is a directory); delete it"
+    assert cli(*words(bundle, t01_weights)).refusal(1).startswith(refusal)
+
+
+def test_a_build_that_fails_fast_ends_there_and_one_that_keeps_going_does_not(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        msg = "the disk is full; free some space"
+        raise BundleError(msg)
+
+    onnx = dataclasses.replace(TARGETS["onnx"], export=full)
+    monkeypatch.setattr("pocketmatte.build_job.TARGETS", {**TARGETS, "onnx": onnx})
+    for flag, outcome in (("--fail-fast", ["failed"]), ("--keep-going", ["failed", "failed"])):
+        said = cli(*words(tmp_path / flag, t01_weights), flag, "--json")
+        assert said.code == 1
+        assert list(outcomes(said).values()) == outcome
+        assert ("stopped at the first failure: 1 files" in said.err) == (flag == "--fail-fast")
 
 
 def test_what_verify_tells_to_build_again_is_built_again(

@@ -80,10 +80,10 @@ def test_wrong_use_is_one_line_and_2(
 def test_a_disk_error_that_nothing_foresaw_is_one_line_and_1(
     cli: Callable[..., Any], bundle: Path
 ) -> None:
-    (bundle / ".lock").unlink()
-    (bundle / ".lock").mkdir()
-    line = cli("build", "--network", "rvm", "--tier", "t01", "--out", bundle).refusal(1)
-    assert line == f"{bundle / '.lock'}: Is a directory; check the path and the disk"
+    (bundle / "manifest.json").unlink()
+    (bundle / "manifest.json").mkdir()
+    line = cli("pack", bundle).refusal(1)
+    assert line == f"{bundle / 'manifest.json'}: Is a directory; check the path and the disk"
 
 
 def test_what_fails_because_of_ctrl_c_is_ctrl_c(

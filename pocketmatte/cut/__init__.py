@@ -1,0 +1,1 @@
+"""Cut a subject out of a video: streaming passes, a work folder, outputs."""

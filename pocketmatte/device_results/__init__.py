@@ -1,0 +1,1 @@
+"""Results that devices gave back: read, kept, listed, compared."""

@@ -1,0 +1,121 @@
+"""``python3 -m pocketmatte.selection``: select and bundle where nothing but Python is installed.
+
+A build step of Gradle or Xcode runs it with this project on ``PYTHONPATH``. Exit codes are those of
+``pocketmatte``: 0 good, 1 a check failed, 2 wrong use.
+"""
+
+import argparse
+import gc
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pocketmatte.selection.explaining import explained, headline
+from pocketmatte.selection.front import OPTIONS, Outcome, Request, run
+from pocketmatte.selection.lock import lock_text
+from pocketmatte.selection.shapes import printable
+from pocketmatte.selection.shipping import bundle_of, ship
+from tiers.errors import PocketMatteError, UsageError
+
+_FAILED, _WRONG_USE = 1, 2
+_NUMBERS = ("--budget-ms", "--budget-fps", "--memory-mb", "--download-mb", "--minimum-psnr-db")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _bundle(given) if given.command == "bundle" else _select(given)
+    except UsageError as error:
+        return _said(str(error), _WRONG_USE)
+    except PocketMatteError as error:
+        return _said(str(error), _FAILED)
+    except OSError as error:
+        return _said(f"{error.filename}: {error.strerror}; check the path and the disk", _FAILED)
+
+
+def _select(given: argparse.Namespace) -> int:
+    outcome = run(
+        Request(
+            bundle=given.bundle,
+            device=given.device,
+            class_name=given.class_name,
+            facts=given.facts,
+            every=given.all,
+            platform=given.platform,
+            networks=given.network,
+            policy=given.policy,
+            results=tuple(given.results or ()),
+            options={name: getattr(given, name[2:].replace("-", "_")) for name in OPTIONS},
+            out=given.out,
+            check=given.check,
+        )
+    )
+    for line in (*outcome.changes, *outcome.nothing):
+        _said(line, 0)
+    sys.stdout.write(_shown(outcome, given))
+    return 0 if outcome.passed else _FAILED
+
+
+def _shown(outcome: Outcome, given: argparse.Namespace) -> str:
+    if given.check is not None:
+        found = {"stale": bool(outcome.changes), "changes": outcome.changes}
+        return f"{json.dumps(found, indent=1)}\n" if given.json else ""
+    if outcome.lock is None:
+        return ""
+    if given.json:
+        return lock_text(outcome.lock)
+    if given.explain:
+        return "".join(f"{line}\n" for line in explained(outcome.lock))
+    return "".join(
+        f"{group.platform} {group.device_class} {choice.network}: {headline(choice.taken)}\n"
+        for group in outcome.lock.groups
+        for choice in group.choices
+        if choice.taken
+    )
+
+
+def _bundle(given: argparse.Namespace) -> int:
+    done = ship(given.lock, bundle_of(given.lock, given.bundle), given.out)
+    _said(f"{len(done.files)} files, {done.size_bytes / 1e6:.2f} MB in {done.out}", 0)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m pocketmatte.selection",
+        description="Choose the tier that an app ships on a device, and copy its files.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    select = commands.add_parser("select", help="Choose, and write a lock.")
+    select.add_argument("bundle", type=Path)
+    select.add_argument("--device")
+    select.add_argument("--class", dest="class_name")
+    select.add_argument("--facts", type=Path)
+    select.add_argument("--all", action="store_true")
+    select.add_argument("--platform")
+    select.add_argument("--network")
+    select.add_argument("--policy", type=Path)
+    select.add_argument("--results", type=Path, action="append")
+    for name in OPTIONS:
+        select.add_argument(name, type=float if name in _NUMBERS else str)
+    select.add_argument("--out", type=Path)
+    select.add_argument("--check", type=Path)
+    select.add_argument("--explain", action="store_true")
+    select.add_argument("--json", action="store_true")
+    bundle = commands.add_parser("bundle", help="Copy what a lock takes.")
+    bundle.add_argument("lock", type=Path)
+    bundle.add_argument("--bundle", type=Path)
+    bundle.add_argument("--out", type=Path, required=True)
+    return parser
+
+
+def _said(message: str, code: int) -> int:
+    sys.stderr.write(f"pocketmatte: {printable(message)}\n")
+    return code
+
+
+if __name__ == "__main__":
+    gc.disable()  # this ends before there is anything worth collecting
+    sys.exit(main())

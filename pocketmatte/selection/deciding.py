@@ -1,0 +1,90 @@
+"""Which tier of one network every class of a platform gets: docs/selection.md.
+
+Whatever was measured, a higher class never gets a lower tier: see ``decide``.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from pocketmatte.selection.candidates import Numbers, Ruling, listed_order
+from pocketmatte.selection.classes import CLASSES
+from pocketmatte.selection.judging import Allowed, Judge, Question
+from pocketmatte.selection.standing import Key
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What one class gets of one network.
+
+    Attributes:
+        taken: ``None`` where nothing will do.
+        out: Why every other is out, by tier, format and recipe.
+    """
+
+    taken: Allowed | None
+    out: Mapping[Key, Ruling]
+
+
+def decide(question: Question, lowest: str = CLASSES[0].tier) -> dict[str, Decision]:
+    """Return what classes get, by the name of their tier.
+
+    From the highest class down, none gets more than the one above it, so that a higher class never
+    gets a lower tier: what a strong device was too slow with is nothing for a weaker one.
+
+    Args:
+        question: What is to be decided.
+        lowest: Tier of the lowest class that is asked for; those below it are left out.
+    """
+    judge = Judge(question)
+    decisions: dict[str, Decision] = {}
+    above: Decision | None = None
+    for device_class in reversed(CLASSES):
+        if device_class.tier < lowest:
+            break
+        allowed, out = judge.judged(device_class)
+        if above is not None:
+            allowed, capped = _capped(allowed, above)
+            out |= capped
+        above = _decision(allowed, out, question)
+        decisions[device_class.tier] = above
+    return decisions
+
+
+def _capped(allowed: list[Allowed], above: Decision) -> tuple[list[Allowed], dict[Key, Ruling]]:
+    most = above.taken.candidate.tier if above.taken else ""
+    ruling = Ruling(reason="above_higher_class", numbers={"higher_class_tier": most or None})
+    over = {each.candidate.key: ruling for each in allowed if each.candidate.tier > most}
+    return [each for each in allowed if each.candidate.key not in over], over
+
+
+def _decision(allowed: Sequence[Allowed], out: dict[Key, Ruling], question: Question) -> Decision:
+    if not allowed:
+        return Decision(taken=None, out=out)
+    highest = max(each.candidate.tier for each in allowed)
+    alike = [each for each in allowed if each.candidate.tier == highest]
+    taken = min(alike, key=lambda each: _order(each, question))
+    for each in allowed:
+        if each is not taken:
+            lower = each.candidate.tier < highest
+            numbers = {"tier": highest} if lower else _told(each)
+            reason = "lower_tier" if lower else "not_preferred"
+            out[each.candidate.key] = Ruling(reason=reason, numbers=numbers)
+    return Decision(taken=taken, out=out)
+
+
+def _told(each: Allowed) -> Numbers:
+    return {
+        "p95_ms": each.standing.p95_ms if each.standing else None,
+        "size_bytes": each.candidate.size_bytes,
+    }
+
+
+def _order(each: Allowed, question: Question) -> tuple[object, ...]:
+    listed = (*listed_order(each.candidate, question.rules, question.platform), each.candidate.key)
+    if question.rules.prefer == "size":
+        return each.candidate.size_bytes, *listed
+    if question.rules.prefer == "listed" or each.standing is None:
+        return (True, True, math.inf, *listed) if question.rules.prefer == "speed" else listed
+    # a run in a shell is not compared with one of an app: see docs/harness-protocol.md
+    return (not each.direct, each.standing.weak, each.standing.p95_ms, *listed)
