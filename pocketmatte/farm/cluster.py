@@ -125,13 +125,13 @@ class Cluster:
         return dataclasses.replace(done, files=tuple(files))
 
     def _sent(self, job: Job) -> Any:
-        """Return the weights where the workers are, sent once."""
+        """Return the weights where the workers are, sent once; all hold them: one may be lost."""
         if job.weights.path is None:
             return None
         digest = job.weights.digest
         if digest not in self._weights:
             content = inside(self._out, job.weights.path).read_bytes()
-            self._weights[digest] = self._client.scatter(content)
+            self._weights[digest] = self._client.scatter(content, broadcast=True)
         return self._weights[digest]
 
 

@@ -6,7 +6,7 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from safetensors import safe_open
@@ -90,7 +90,7 @@ def test_a_lock_that_is_a_link_or_a_folder_is_refused_and_what_it_leads_to_stays
 def test_a_build_that_fails_fast_ends_there_and_one_that_keeps_going_does_not(
     cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object) -> NoReturn:
         msg = "the disk is full; free some space"
         raise BundleError(msg)
 

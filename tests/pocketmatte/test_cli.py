@@ -78,12 +78,14 @@ def test_wrong_use_is_one_line_and_2(
 
 
 def test_a_disk_error_that_nothing_foresaw_is_one_line_and_1(
-    cli: Callable[..., Any], bundle: Path
+    cli: Callable[..., Any], bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (bundle / "manifest.json").unlink()
-    (bundle / "manifest.json").mkdir()
+    def refused(*_: object, **__: object) -> None:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(bundle / "x"))
+
+    monkeypatch.setattr("pocketmatte.bundle.read_manifest", refused)
     line = cli("pack", bundle).refusal(1)
-    assert line == f"{bundle / 'manifest.json'}: Is a directory; check the path and the disk"
+    assert line == f"{bundle / 'x'}: Is a directory; check the path and the disk"
 
 
 def test_what_fails_because_of_ctrl_c_is_ctrl_c(
