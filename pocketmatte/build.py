@@ -19,6 +19,7 @@ from pocketmatte.farm.here import processes
 from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, Task
 from pocketmatte.farm.plan import Plan, planned, tasks_of
 from pocketmatte.farm.schedule import Crew, scheduled
+from pocketmatte.farm.seeds import Seeds
 from pocketmatte.farm.store import Store
 from pocketmatte.folders import make_bundle_folder
 from pocketmatte.harness.traces import AGAIN as RECORD_AGAIN
@@ -28,7 +29,7 @@ from pocketmatte.quantisation.record import record_path
 from pocketmatte.request import Request
 from pocketmatte.results import write_results
 from tiers.errors import BundleError, UsageError
-from tiers.weights import Weights, default, load, network_of
+from tiers.weights import Weights, load, network_of, shipped
 
 RESULTS = "build"
 
@@ -90,32 +91,38 @@ def build(
         msg = f"--jobs is {with_what.jobs}; it must be 1 or more"
         raise UsageError(msg)
     asked = [requests] if isinstance(requests, Request) else list(requests)
-    weights = {
-        (request.network, name): each
-        for request in asked
-        for name, each in _weights(request).items()
-    }
+    given: dict[str, dict[str, Weights]] = {}
+    for request in asked:
+        given.setdefault(request.network, {}).update(_weights(request))
     store = None if with_what.cache is None else Store(with_what.cache)
     make_bundle_folder(out)
     with locked(out):
         remove_partials(out)
-        yield from _build(out, asked, weights, store, with_what, on_plan)
+        yield from _build(out, asked, given, store, with_what, on_plan)
 
 
 def _build(
     out: Path,
     requests: Sequence[Request],
-    weights: Mapping[tuple[str, str], Weights],
+    weights: Mapping[str, Mapping[str, Weights]],
     store: Store | None,
     means: Means,
     on_plan: Callable[[float], object],
 ) -> Iterator[Event]:
     before = _manifest(out)
-    sources = {key: described(each) for key, each in weights.items()}
+    seeds = Seeds(out)
+    sources = {
+        (row.network, row.name): described(own[row.name]) if row.name in own else seeds.entry(row)
+        for request in requests
+        for row in request.rows
+        for own in (weights[row.network],)
+    }
+    seeds.save()
     threads = max(1, (os.cpu_count() or 1) // means.jobs)
     plan = planned(out, requests, sources, before.artifacts, threads, store)
     _require_fit(plan.jobs, weights)
-    placed = [place_weights(out, each) for each in {w.sha256: w for w in weights.values()}.values()]
+    files = {each.sha256: each for own in weights.values() for each in own.values()}
+    placed = [*(place_weights(out, each) for each in files.values()), *sources.values()]
     bundle = _Bundle(out, before, plan, placed)
     bundle.save()
     yield from plan.events
@@ -223,16 +230,18 @@ def _keep(store: Store, out: Path, job: Job, done: Done) -> None:
 
 
 def _weights(request: Request) -> dict[str, Weights]:
-    """Return each tier's weights, by its name."""
+    """Return the weights of each tier that has any but seeded ones, by its name."""
     if request.weights is None:
-        return {row.name: default(row) for row in request.rows}
+        found = {row.name: shipped(row) for row in request.rows}
+        return {name: each for name, each in found.items() if each is not None}
     given = load(request.weights, request.network)
     return {row.name: given for row in request.rows}
 
 
-def _require_fit(jobs: Sequence[CaptureJob], weights: Mapping[tuple[str, str], Weights]) -> None:
+def _require_fit(jobs: Sequence[CaptureJob], weights: Mapping[str, Mapping[str, Weights]]) -> None:
     for spec in {(job.spec.network, job.spec.name): job.spec for job in jobs}.values():
-        network_of(spec, weights[spec.network, spec.name])
+        if spec.name in weights[spec.network]:  # seeded ones are made to fit
+            network_of(spec, weights[spec.network][spec.name])
 
 
 def _manifest(out: Path) -> Manifest:

@@ -52,6 +52,22 @@ def quantisation_key(spec: TierSpec, recipe: str, weights: Weights) -> str:
     return _hashed(parts)
 
 
+def seeds_key(spec: TierSpec) -> str:
+    """Return the hash of all that decides a row's seeded weights."""
+    folder = Path(str(tiers.__file__)).parent
+    own = [path for path in sources(spec.network) if folder in path.parents]
+    return _hashed(
+        {
+            "spec": dataclasses.asdict(spec.oriented("landscape")),
+            "source": [
+                hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in (*own, folder / "seeds.py", folder / "contract_table.py")
+            ],
+            "torch": metadata.version("torch"),
+        }
+    )
+
+
 def environment() -> dict[str, str]:
     """Return what of a machine decides the bytes of artifacts: versions, and a hash of sources."""
     total = hashlib.sha256()
@@ -116,6 +132,7 @@ def _calibration_digest() -> str:
     return total.hexdigest()
 
 
+@functools.cache
 def sources(network: str) -> list[Path]:
     """Return the code that takes part in an export of ``network``.
 

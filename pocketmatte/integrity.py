@@ -1,6 +1,6 @@
 """Whether a file of a bundle is the one that was built, and what the manifest says of it true."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from export.artifact import inside, sha256_of, size_bytes_of
@@ -14,7 +14,7 @@ from tiers.ladder import tier as tier_of
 from tiers.spec import TierSpec
 
 
-def fault(root: Path, entry: Artifact) -> str | None:
+def fault(root: Path, entry: Artifact, hashed: Callable[[Path], str] = sha256_of) -> str | None:
     """Return what is wrong with an artifact, in one line, or ``None``.
 
     Its names must be of this version, its contract that of its tier, and the bytes on disk those
@@ -23,9 +23,10 @@ def fault(root: Path, entry: Artifact) -> str | None:
     Args:
         root: The bundle.
         entry: Of its manifest.
+        hashed: Gives the hash of a file or folder.
     """
     try:
-        if wrong := _on_disk(root, entry, "build it again"):
+        if wrong := _on_disk(root, entry, "build it again", hashed):
             return wrong
         untrue = _untrue(entry)
     except (BundleError, UsageError) as error:
@@ -44,7 +45,7 @@ def package_fault(root: Path, package: Package, artifacts: Mapping[str, Artifact
         artifacts: Of its manifest, by path.
     """
     try:
-        if wrong := _on_disk(root, package, AGAIN):
+        if wrong := _on_disk(root, package, AGAIN, sha256_of):
             return wrong
     except BundleError as error:
         return str(error)
@@ -54,7 +55,9 @@ def package_fault(root: Path, package: Package, artifacts: Mapping[str, Artifact
     return _said(untrue, AGAIN)
 
 
-def _on_disk(root: Path, entry: Artifact | Package, way_out: str) -> str | None:
+def _on_disk(
+    root: Path, entry: Artifact | Package, way_out: str, hashed: Callable[[Path], str]
+) -> str | None:
     """Hold what lies on the disk against the manifest.
 
     Raises:
@@ -63,7 +66,7 @@ def _on_disk(root: Path, entry: Artifact | Package, way_out: str) -> str | None:
     path = inside(root, entry.path)
     if not path.exists():
         return f"missing from {root}; {way_out}"
-    found, size_bytes = sha256_of(path), size_bytes_of(path)
+    found, size_bytes = hashed(path), size_bytes_of(path)
     if found != entry.sha256:
         return (
             f"its sha256 is {found[:12]}..., the manifest says {entry.sha256[:12]}...: "

@@ -10,6 +10,7 @@ from export.manifest import Weights as WeightsEntry
 from export.recipe import recipe as recipe_of
 from pocketmatte.build_key import build_key, quantisation_key
 from pocketmatte.farm.estimate import expected_bytes, expected_seconds
+from pocketmatte.farm.hashes import Hashes
 from pocketmatte.farm.jobs import CaptureJob, Event, Job, RecordJob, Task, name_of
 from pocketmatte.farm.store import Store
 from pocketmatte.integrity import fault
@@ -56,6 +57,7 @@ def planned(
         BundleError: If the disk refuses.
     """
     plan = Plan(entries={entry.path: entry for entry in before})
+    hashes = Hashes(out)
     for request in requests:
         for row, recipe, contract in request.captures():
             source = weights[row.network, row.name]
@@ -63,7 +65,7 @@ def planned(
             for form in request.forms(row, recipe, contract):
                 path = artifact_path(row, contract.name, recipe, form)
                 key = build_key(row, contract.name, recipe, form, source)
-                if _up_to_date(out, plan.entries.get(path), key):
+                if _up_to_date(out, plan.entries.get(path), key, hashes):
                     plan.events.append(Event(path=path, outcome="kept"))
                     continue
                 plan.entries.pop(path, None)
@@ -80,6 +82,7 @@ def planned(
                         weights=source, threads=threads,
                     )
                 )  # fmt: skip
+    hashes.save()
     return plan
 
 
@@ -121,8 +124,8 @@ def _recorded(out: Path, job: RecordJob) -> bool:
     return key == quantisation_key(job.spec, job.recipe, job.weights)
 
 
-def _up_to_date(out: Path, entry: Artifact | None, key: str) -> bool:
-    if entry is None or entry.build_key != key or fault(out, entry) is not None:
+def _up_to_date(out: Path, entry: Artifact | None, key: str, hashes: Hashes) -> bool:
+    if entry is None or entry.build_key != key or fault(out, entry, hashes.of) is not None:
         return False
     record = entry.notes.get("quantisation")  # of eight bits: what it was made with
     return not isinstance(record, str) or inside(out, record).is_file()

@@ -31,7 +31,8 @@ def scheduled(
 ) -> Iterator[tuple[Task, Done]]:
     """Yield every task with what it came to, as they end.
 
-    The longest go first, so that none is left for the end. One that does not fit beside what runs
+    The rows with the longest tasks go first, so that none is left for the end, and the tasks of a
+    row together, since a process keeps what it made of one. One that does not fit beside what runs
     waits; one alone always runs.
 
     Args:
@@ -42,7 +43,7 @@ def scheduled(
     Raises:
         ValueError: If tasks wait for one another.
     """
-    waiting = sorted(tasks, key=lambda task: (-task.seconds, task.name))
+    waiting = _ordered(tasks)
     unfinished = {task.name for task in tasks}
     running: dict[Future, Task] = {}
     while waiting or running:
@@ -63,3 +64,16 @@ def scheduled(
             done = crew.collect(future)
             unfinished.discard(task.name)
             yield task, done
+
+
+def _ordered(tasks: Sequence[Task]) -> list[Task]:
+    longest: dict[tuple[str, str], float] = {}
+    for task in tasks:
+        longest[_row(task)] = max(longest.get(_row(task), 0.0), task.seconds)
+    return sorted(
+        tasks, key=lambda task: (-longest[_row(task)], _row(task), -task.seconds, task.name)
+    )
+
+
+def _row(task: Task) -> tuple[str, str]:
+    return task.job.spec.network, task.job.spec.name
