@@ -14,8 +14,9 @@ _CAPTURE_S = 2.0
 _FORMAT_S = {"onnx": 2.0, "executorch": 10.0, "coreml": 5.0, "coreai": 6.0}
 _OTHER_FORMAT_S = 5.0  # the other forms of Core ML files
 _EIGHT_BIT_TIMES = 2.0  # a rounded graph has more than twice the nodes
-_SEARCH_S, _SEARCH_S_PER_GMAC = 8.0, 25.0
-_BASE_BYTES = 900 << 20  # a process that holds PyTorch and the converters
+_SEARCH_S, _SEARCH_S_PER_GMAC = 10.0, 60.0
+_SEARCH_BYTES_PER_PIXEL = 3600  # frames, true mattes and outputs of all calibration scenes
+_BASE_BYTES = 850 << 20  # a process that holds PyTorch and the converters
 _TIMES_PARAMETERS = 40  # bytes a parameter: copies in the graph, in passes and in what is written
 _TIMES_ACTIVATIONS = 4  # of the peak that ``tiers.cost`` counts
 
@@ -39,6 +40,9 @@ def expected_bytes(job: Job) -> int:
 
     found = cost(job.spec)
     own = _TIMES_PARAMETERS * found.params + _TIMES_ACTIVATIONS * found.peak_activation_bytes
+    if isinstance(job, RecordJob):
+        height, width = job.spec.output_hw
+        own += _SEARCH_BYTES_PER_PIXEL * height * width
     return _BASE_BYTES + own
 
 
