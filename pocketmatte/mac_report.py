@@ -14,8 +14,9 @@ from pocketmatte.host import nameless
 from pocketmatte.integrity import fault
 from pocketmatte.matting.board import true_mask
 from pocketmatte.parity import Candidate, compare_all
+from pocketmatte.parity_figures import Parity
 from pocketmatte.runtimes.protocol import FloatArray, Runtime, Session
-from pocketmatte.tally import Parity, not_finite
+from pocketmatte.tally import not_finite
 from tiers.errors import BundleError, PocketMatteError, UsageError
 
 Verdict: TypeAlias = Literal["ran", "failed", "refused", "not called", "not compared"]

@@ -9,9 +9,10 @@ from typing import TypeVar
 from pocketmatte.eight_bit import in_eight_bits
 from pocketmatte.lockstep import Player, in_lockstep, run_of
 from pocketmatte.matting.board import Run, Tensors
+from pocketmatte.parity_figures import Parity
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.stepping import as_nchw, first_states, frame_input, next_states
-from pocketmatte.tally import Parity, Tally, not_finite
+from pocketmatte.tally import Tally, not_finite
 from pocketmatte.tolerances import STEP_EVERY, Limits, limits
 from tiers.contract import ProgramContract
 from tiers.errors import CheckpointError

@@ -1,6 +1,5 @@
 """The running figures of one file beside PyTorch, and the judgement at the end."""
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from pocketmatte.lockstep import Call
 from pocketmatte.matting.board import Tensors
+from pocketmatte.parity_figures import Parity
 from pocketmatte.runtimes.protocol import FloatArray, Session, Watched
 from pocketmatte.segmentation_metrics import flipped_share
 from pocketmatte.signal_errors import drift_ratio, psnr_db_of
@@ -22,61 +22,6 @@ from pocketmatte.tolerances import (
 from pocketmatte.truth_errors import TruthErrors
 from tiers.contract import ProgramContract, TensorSpec
 from tiers.errors import BundleError
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Parity:
-    """How far a candidate lies from the reference; plain values, ready for JSON.
-
-    Differences of a tensor whose contract sets no range are taken relative to the largest
-    magnitude that it has in the reference in that call, at least ``FEATURE_RANGE``.
-
-    Attributes:
-        recipe: The recipe whose limits were applied.
-        frames: Calls compared; one a frame, but for programs that run on some frames only.
-        max_abs: Largest absolute difference of each output and state in one step from the
-            reference's own inputs, over every ``STEP_EVERY``-th call and frame. This is what the
-            file computes; the rest is what recurrence makes of it.
-        free_max_abs: Largest absolute difference of each in the candidate's own rollout.
-        psnr_db: PSNR of each, peak 1, over all calls of its own rollout; ``None`` where not
-            one bit of value differs. Of a picture beside a matte, multiplied by the reference's
-            matte: as it shows.
-        judged: The output that people see, if the program gives one.
-        drift: ``drift_ratio`` of that output; ``None`` below ``DRIFT_FRAMES`` calls, without such
-            an output, and where the network carries no state.
-        reference_range: Smallest and largest value of each in the reference. What hardly changes
-            there proves nothing and is a failure: of a tensor without a range at once, of the
-            judged output from two calls on, where it is neither 0 nor 1 (a known foreground of a
-            trimap is set to 1, not computed).
-        failures: One sentence for each limit passed, with value and limit.
-        mad: Mean absolute difference of the judged output over all calls of its own rollout.
-        flipped: Share of the judged output's values that change sides of one half there.
-        rise: By how much the MAD of a judged matte against the scene's mask is above that of
-            PyTorch's; ``None`` where no mask is known.
-        flicker: By what share its dtSSD is, likewise.
-        notes: Of values inside that come close to the end of half precision, where the runtime
-            sees them; no failure.
-    """
-
-    recipe: str
-    frames: int
-    max_abs: Mapping[str, float]
-    free_max_abs: Mapping[str, float]
-    psnr_db: Mapping[str, float | None]
-    judged: str | None
-    drift: float | None
-    reference_range: Mapping[str, tuple[float, float]]
-    failures: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    mad: float | None = None
-    flipped: float | None = None
-    rise: float | None = None
-    flicker: float | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether every limit was kept."""
-        return not self.failures
 
 
 class Tally:
@@ -210,6 +155,7 @@ class Tally:
             flipped=None if self._judged is None else self._flips / self._calls,
             rise=None if self._beside_truth is None else self._beside_truth.rise,
             flicker=None if self._beside_truth is None else self._beside_truth.flicker,
+            frame_rms=None if self._judged is None else tuple(map(_short, self._errors)),
         )
 
     def _guarded(self, inputs: Mapping[str, FloatArray], where: str) -> Tensors | None:
@@ -303,3 +249,7 @@ def _bounded(tensor: TensorSpec) -> bool:
 
 def _largest(array: FloatArray) -> float:
     return float(np.abs(array).max())
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.2e}")

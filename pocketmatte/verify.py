@@ -19,9 +19,9 @@ from pocketmatte.matting.board import true_mask
 from pocketmatte.mlprogram.read import read_package
 from pocketmatte.package_proof import Task, differences
 from pocketmatte.parity import Candidate, compare_all
+from pocketmatte.parity_figures import Parity
 from pocketmatte.pool import run_jobs
 from pocketmatte.runtimes.protocol import Session
-from pocketmatte.tally import Parity
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError, PocketMatteError
 from tiers.ladder import tier as tier_of

@@ -13,12 +13,12 @@ from export.targets import TARGETS, Target
 from pocketmatte.delegation import broken_up
 from pocketmatte.matting import ROLLOUTS
 from pocketmatte.parity import Candidate, compare_all
+from pocketmatte.parity_figures import Parity
 from pocketmatte.request import Request
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.runtimes.table import prover
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
-from pocketmatte.tally import Parity
 from pocketmatte.tolerances import DRIFT_FRAMES, STATELESS_FRAMES
 from tiers.contract_table import contracts
 from tiers.cost import cost

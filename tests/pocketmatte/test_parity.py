@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from pocketmatte.matting.board import Run
 from pocketmatte.parity import Candidate, compare, compare_all, frame_by_frame
+from pocketmatte.parity_figures import Parity
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.runtimes.torch_eager import TorchSession
 from pocketmatte.scene import standard_scene
 from pocketmatte.signal_errors import drift_ratio
-from pocketmatte.tally import Parity
 from pocketmatte.tolerances import DRIFT_FRAMES, LIMITS, STEP_EVERY, limits
 from tiers.contract import ProgramContract
 from tiers.contract_table import contracts

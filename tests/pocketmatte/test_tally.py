@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pocketmatte.lockstep import Call
+from pocketmatte.parity_figures import Parity
 from pocketmatte.runtimes.protocol import FloatArray
-from pocketmatte.tally import Parity, Tally
+from pocketmatte.tally import Tally
 from pocketmatte.tolerances import limits
 from tiers.contract import ProgramContract
 
@@ -97,3 +98,14 @@ def test_a_feature_that_carries_nothing_proves_nothing(feature_contract: Program
         "at least 0.001 is needed to prove anything: take other weights",
     )
     assert parity(feature_contract, alpha, field(0.1, 0.0985)).failures == ()
+
+
+def test_the_error_of_every_call_is_kept(running_contract: ProgramContract) -> None:
+    tally = Tally(running_contract, Giving({}))
+    exact = {"alpha": field(0.5, 0.9), "r1_next": field(0.2, 0.8)}
+    for error in (0.0, 0.1, 0.01234):
+        given = {**exact, "alpha": exact["alpha"] + np.float32(error)}
+        of_both = (Call(program="running", inputs={}, outputs=each) for each in (exact, given))
+        tally.take(*of_both, step=False)
+    found = tally.parity("fp32", limits("fp32"), recurrent=True)
+    assert found.frame_rms == pytest.approx((0.0, 0.1, 0.0123), abs=1e-6)
