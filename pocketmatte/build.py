@@ -29,7 +29,7 @@ from pocketmatte.quantisation.record import record_path
 from pocketmatte.request import Request
 from pocketmatte.results import write_results
 from tiers.errors import BundleError, UsageError
-from tiers.weights import Weights, load, network_of, shipped
+from tiers.weights import Weights, load, network_of, shipped, shipped_rows
 
 RESULTS = "build"
 
@@ -232,8 +232,10 @@ def _keep(store: Store, out: Path, job: Job, done: Done) -> None:
 def _weights(request: Request) -> dict[str, Weights]:
     """Return the weights of each tier that has any but seeded ones, by its name."""
     if request.weights is None:
-        found = {row.name: shipped(row) for row in request.rows}
-        return {name: each for name, each in found.items() if each is not None}
+        reached = set(shipped_rows(request.network))
+        rows = [row for row in request.rows if row.name in reached]
+        found = shipped(rows[0]) if rows else None
+        return {} if found is None else {row.name: found for row in rows}
     given = load(request.weights, request.network)
     return {row.name: given for row in request.rows}
 

@@ -1,6 +1,5 @@
 """What a bundle holds besides its programs: the weights they were made from."""
 
-import functools
 from pathlib import Path
 
 from export.artifact import inside
@@ -83,7 +82,7 @@ def bundle_weights(root: Path, entry: WeightsEntry, spec: TierSpec) -> Weights:
         CheckpointError: If the file is corrupt.
     """
     if entry.path is None:
-        weights = _seeded(spec.oriented("landscape"))
+        weights = untrained(spec)
     else:
         path = inside(root, entry.path)
         if not path.is_file():
@@ -98,11 +97,6 @@ def bundle_weights(root: Path, entry: WeightsEntry, spec: TierSpec) -> Weights:
         msg = f"{what}: digest {weights.sha256[:12]} is not {entry.digest[:12]}; build it again"
         raise BundleError(msg)
     return weights
-
-
-@functools.lru_cache(maxsize=1)  # jobs of one row follow one another
-def _seeded(spec: TierSpec) -> Weights:
-    return untrained(spec)
 
 
 def _holds(path: Path, expected: Weights) -> bool:

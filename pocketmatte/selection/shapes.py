@@ -31,7 +31,7 @@ class Within:
 
 
 Sha256: TypeAlias = Annotated[str, Match(r"[0-9a-f]{64}")]
-Count: TypeAlias = Annotated[int, Within(0)]
+Count: TypeAlias = Annotated[int, Within(0, (1 << 63) - 1)]
 Amount: TypeAlias = Annotated[float, Within(0)]
 
 

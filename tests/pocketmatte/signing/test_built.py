@@ -45,7 +45,7 @@ def test_a_refused_bundle_is_not_opened_and_nothing_is_written_to_it(
     (line,) = said.json()["signature"]["faults"]
     assert said.json()["passed"] is False
     assert f"refused: {line}" in said.err.splitlines()
-    assert not (vouched / "results").exists()
+    assert not (vouched / "results" / "parity.json").exists()
 
 
 def test_the_signature_alone_proves_nothing_and_says_no_more(
@@ -54,7 +54,7 @@ def test_the_signature_alone_proves_nothing_and_says_no_more(
     said = cli("verify", vouched, "--key", keys.public, "--signature-only", "--json")
     assert set(said.json()) == {"passed", "signature"}
     assert said.json()["signature"]["files"] == len(list(vouched.rglob("*.onnx"))) + 3
-    assert not (vouched / "results").exists()
+    assert not (vouched / "results" / "parity.json").exists()
 
 
 @pytest.mark.parametrize(
