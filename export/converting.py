@@ -1,11 +1,10 @@
 """What every capture and conversion runs in: silence, and none of the work that nobody looks at.
 
-Exporters rewrite a graph in dozens of passes. For every node of every pass they copy the history of
-where it came from, and Python looks for garbage among millions of objects that are all in use.
+Exporters rewrite a graph in dozens of passes, and for every node of every pass they copy the
+history of where it came from.
 """
 
 import contextlib
-import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,24 +16,12 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def converting() -> Iterator[None]:
-    """Keep converters quiet, garbage where it is, and histories of nodes shared, inside the block.
+    """Keep converters quiet, and histories of nodes shared, inside the block.
 
     What a converter gives is the same to the bit.
     """
-    with quiet(), _histories_shared(), _garbage_left():
+    with quiet(), _histories_shared():
         yield
-
-
-@contextlib.contextmanager
-def _garbage_left() -> Iterator[None]:
-    if not gc.isenabled():  # in a block already
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @contextlib.contextmanager

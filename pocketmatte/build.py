@@ -14,7 +14,6 @@ from export.manifest import Weights as WeightsEntry
 from export.recipe import recipe as recipe_of
 from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described, place_weights
-from pocketmatte.farm.estimate import expected_seconds
 from pocketmatte.farm.here import processes
 from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, Task
 from pocketmatte.farm.plan import Plan, planned, tasks_of
@@ -53,12 +52,13 @@ class Means:
     keep_going: bool = True
 
 
+_ALONE = Means()
+
+
 def build(
     out: Path,
     requests: Request | Sequence[Request],
-    *,
-    jobs: int = 1,
-    means: Means | None = None,
+    means: Means = _ALONE,
     on_plan: Callable[[float], object] = lambda _: None,
 ) -> Iterator[Event]:
     """Build what is out of date in the bundle ``out``; yield an event per artifact.
@@ -73,7 +73,6 @@ def build(
     Args:
         out: The bundle.
         requests: What to build.
-        jobs: Processes, where ``means`` does not say.
         means: What to build with.
         on_plan: Called once with the seconds that are expected, in sum over all jobs.
 
@@ -86,19 +85,18 @@ def build(
         RuntimeUnavailableError: If the cluster cannot be used.
         WorkerError: If a build process dies.
     """
-    with_what = means or Means(jobs=jobs)
-    if with_what.jobs < 1:
-        msg = f"--jobs is {with_what.jobs}; it must be 1 or more"
+    if means.jobs < 1:
+        msg = f"--jobs is {means.jobs}; it must be 1 or more"
         raise UsageError(msg)
     asked = [requests] if isinstance(requests, Request) else list(requests)
     given: dict[str, dict[str, Weights]] = {}
     for request in asked:
         given.setdefault(request.network, {}).update(_weights(request))
-    store = None if with_what.cache is None else Store(with_what.cache)
+    store = None if means.cache is None else Store(means.cache)
     make_bundle_folder(out)
     with locked(out):
         remove_partials(out)
-        yield from _build(out, asked, given, store, with_what, on_plan)
+        yield from _build(out, asked, given, store, means, on_plan)
 
 
 def _build(
@@ -215,7 +213,7 @@ def _taken(task: Task, done: Done) -> dict[str, object]:
         "job": task.name,
         "stages": dict(done.stages),
         "peak_bytes": done.peak_bytes,
-        "expected_seconds": expected_seconds(task.job),
+        "expected_seconds": task.seconds,
         "expected_bytes": task.memory_bytes,
     }
 

@@ -117,7 +117,7 @@ def build_(
         jobs=jobs, scheduler=scheduler, cache=cache, keep_going=keep_going,
         memory_bytes=budget if memory_gib is None else int(memory_gib * 2**30),
     )  # fmt: skip
-    finish(built(out, requests, jobs=jobs, means=means), as_json=as_json)
+    finish(built(out, requests, means), as_json=as_json)
 
 
 def formats_of(text: str) -> tuple[str, ...]:
@@ -159,12 +159,9 @@ def _nothing(requests: Sequence[Request]) -> str:
     )
 
 
-def built(
-    out: Path, requests: Sequence[Request], *, jobs: int = 1, means: "Means | None" = None
-) -> Done:
+def built(out: Path, requests: Sequence[Request], means: "Means | None" = None) -> Done:
     """Build every request into ``out``, with a bar and a line about what came of it."""
-    require_at_least("--jobs", jobs)
-    from pocketmatte.build import RESULTS, build
+    from pocketmatte.build import RESULTS, Means, build
     from pocketmatte.host import peak_memory_bytes
 
     started = time.monotonic()
@@ -174,7 +171,7 @@ def built(
         raise UsageError(msg)
     events = []
     with weighed_progress("building") as bar:
-        for event in build(out, requests, jobs=jobs, means=means, on_plan=bar.begin):
+        for event in build(out, requests, means or Means(), bar.begin):
             events.append(event)
             bar.advance(f"{event.path} ({len(events)} of {total})", event.expected_seconds)
     counts = {

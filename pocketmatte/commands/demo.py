@@ -59,7 +59,7 @@ def _steps(video: Path | None, out: Path) -> Iterator[tuple[str, Callable[[], Do
     bundle = out / "bundle"
     request = Request(network="rvm", tiers=(_TIER,), formats=_FORMATS, recipes=_RECIPES)
     note(f"1/4  build {_TIER}: {', '.join(_FORMATS)}; {', '.join(_RECIPES)}")
-    yield "build", lambda: built(bundle, [request], jobs=1)
+    yield "build", lambda: built(bundle, [request])
     note("2/4  verify against PyTorch")
     yield "verify", lambda: verified(bundle, _VERIFY_FRAMES, threads=1)
     note("3/4  time on this machine")

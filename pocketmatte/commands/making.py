@@ -110,7 +110,7 @@ def export_(
         endings = " and ".join(target(name).suffix for name in request.formats)
         msg = f"--out is {out}; {form} is written to {endings}: end it so, or give a folder"
         raise UsageError(msg)
-    finish(built(out, [request], jobs=1), as_json=as_json)
+    finish(built(out, [request]), as_json=as_json)
 
 
 def _form_of(out: Path) -> str | None:

@@ -25,11 +25,10 @@ def expected_seconds(job: Job) -> float:
     """Return what a job is expected to take."""
     if isinstance(job, RecordJob):
         return _SEARCH_S + _SEARCH_S_PER_GMAC * _gmacs(job.spec)
-    return _CAPTURE_S + sum(format_seconds(job, form) for form in job.formats)
+    return _CAPTURE_S + sum(_format_seconds(job, form) for form in job.formats)
 
 
-def format_seconds(job: CaptureJob, form: str) -> float:
-    """Return what writing one format of a job is expected to take."""
+def _format_seconds(job: CaptureJob, form: str) -> float:
     times = 1.0 if recipe_of(job.recipe).floating else _EIGHT_BIT_TIMES
     return times * _FORMAT_S.get(form, _OTHER_FORMAT_S)
 

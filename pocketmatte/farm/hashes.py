@@ -3,13 +3,10 @@
 Only a build relies on them, to keep what is up to date; ``verify`` reads every byte.
 """
 
-import json
 from pathlib import Path
 
 from export.artifact import members, sha256_of
-from pocketmatte.results import FOLDER, write_results
-
-_NAME = "hashes"
+from pocketmatte.farm.memory import Memory
 
 
 class Hashes:
@@ -22,33 +19,19 @@ class Hashes:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root, self._changed = root, False
-        self._known: dict[str, list[object]] = {}
-        try:
-            held = json.loads((root / FOLDER / f"{_NAME}.json").read_text(encoding="utf-8"))
-            self._known = {str(path): list(each) for path, each in held["files"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            pass  # what is not remembered is read
+        self._root, self._memory = root, Memory(root, "hashes")
+        self.save = self._memory.save
 
     def of(self, path: Path) -> str:
         """Return the sha256 of a file or folder; see ``export.artifact.sha256_of``."""
         name = path.relative_to(self._root).as_posix()
         seen = _seen(path)
-        known = self._known.get(name)
-        if known is not None and known[:1] == [seen] and isinstance(known[-1], str):
-            return known[-1]
+        match self._memory.get(name):
+            case [before, str(sha256)] if before == seen:
+                return sha256
         sha256 = sha256_of(path)
-        self._known[name], self._changed = [seen, sha256], True
+        self._memory.put(name, [seen, sha256])
         return sha256
-
-    def save(self) -> None:
-        """Remember them, if there is something new.
-
-        Raises:
-            BundleError: If the disk refuses.
-        """
-        if self._changed:
-            write_results(self._root, _NAME, {"files": self._known})
 
 
 def _seen(path: Path) -> list[list[object]]:

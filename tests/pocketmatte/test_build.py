@@ -276,3 +276,11 @@ def test_a_disk_that_refuses_an_artifact_leaves_nothing_half_written(
     assert [entry.path for entry in read_manifest(bundle).artifacts] == [FP16]
     assert cli(*words(bundle, t01_weights)).code == 0
     shutil.rmtree(bundle)
+
+
+@pytest.mark.parametrize("amount", [0, -1, "nan"])
+def test_a_memory_budget_of_nothing_is_refused(
+    cli: Callable[..., Any], tmp_path: Path, amount: object
+) -> None:
+    line = cli("build", "--memory-gib", amount, "--out", tmp_path / "out").refusal(2)
+    assert line.endswith("; it must be above 0")

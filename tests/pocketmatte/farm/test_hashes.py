@@ -56,7 +56,7 @@ def test_a_file_more_or_less_is_seen(package: Path, tmp_path: Path) -> None:
     assert remembered(tmp_path, package) == first
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"files": {"a.mlpackage": 1}}', '{"files": []}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"a.mlpackage": 1}', '{"a.mlpackage": [[], 1]}'])
 def test_a_damaged_memory_is_none(package: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "hashes.json").write_text(text)

@@ -91,3 +91,14 @@ def test_a_bundle_that_was_built_further_is_refused_until_it_is_signed_again(
     assert cli("sign", vouched, "--key", keys.private).code == 0
     assert cli("verify", vouched, "--key", keys.public, "--signature-only").code == 0
     assert len(json.loads((vouched / "bom.cdx.json").read_text())["components"]) == 4
+
+
+def test_a_build_that_changes_a_signed_bundle_says_to_sign_it_again(
+    cli: Callable[..., Any], vouched: Path, t01_weights: Path
+) -> None:
+    part = ("--network", "rvm", "--tier", "t01", "--format", "onnx", "--weights", t01_weights)
+    line = "manifest.sig is of another state of the bundle; run pocketmatte sign again"
+    assert line not in cli("build", *part, "--recipe", "fp32", "--out", vouched).err
+    (vouched / FP32).unlink()
+    assert line not in cli("build", *part, "--recipe", "fp32", "--out", vouched).err  # the same
+    assert line in cli("build", *part, "--recipe", "w8", "--out", vouched).err
