@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from export.atomic import whole
 from export.converting import converting
+from export.onnx_forms import into_fast_forms
 from export.program import Captured
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def to_onnx(captured: Captured, path: Path, metadata: Mapping[str, str]) -> None
         model = cast("torch.onnx.ONNXProgram", program).model_proto
         _strip(model)
         _make_unsigned(model)
+        into_fast_forms(model)
         for key in sorted(metadata):
             model.metadata_props.add(key=key, value=metadata[key])
         onnx.checker.check_model(model, full_check=True)

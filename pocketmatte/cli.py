@@ -14,7 +14,10 @@ from pocketmatte.commands.benching import bench_
 from pocketmatte.commands.building import build_
 from pocketmatte.commands.catalogue import tiers
 from pocketmatte.commands.cutting import cut_
+from pocketmatte.commands.delivering import deliver_
 from pocketmatte.commands.demo import demo
+from pocketmatte.commands.estimating import estimate_, tier_table
+from pocketmatte.commands.interacting import evaluate_cut_
 from pocketmatte.commands.labelling import label_
 from pocketmatte.commands.linting import lint_
 from pocketmatte.commands.making import export_, import_
@@ -31,8 +34,10 @@ from pocketmatte.commands.reporting import report
 from pocketmatte.commands.resulting import results_add, results_compare, results_list
 from pocketmatte.commands.selecting import bundle_, select_
 from pocketmatte.commands.signing import keygen, sign_
+from pocketmatte.commands.studio import studio
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
+from pocketmatte.cut.stopped import StoppedError
 from tiers.errors import PocketMatteError, UsageError, was_interrupted
 
 _WRONG_USE = 2
@@ -77,13 +82,18 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "quantize-report": quantize_report,
     "select": select_,
     "bundle": bundle_,
+    "estimate": estimate_,
+    "tier-table": tier_table,
+    "deliver": deliver_,
     "report": report,
     "results-add": results_add,
     "results-list": results_list,
     "results-compare": results_compare,
     "matte": matte_,
     "cut": cut_,
+    "studio": studio,
     "evaluate": evaluate_,
+    "evaluate-cut": evaluate_cut_,
     "label": label_,
     "train": train,
     "recalibrate": recalibrate,
@@ -107,6 +117,8 @@ def run(arguments: Sequence[str]) -> int:
         return _said(error.format_message(), _WRONG_USE)
     except UsageError as error:
         return _said(str(error), _WRONG_USE)
+    except StoppedError as error:
+        return _said(str(error), _STOPPED)
     except (PocketMatteError, OSError) as error:
         if not was_interrupted(error):
             return _said(_words(error), _FAILED)

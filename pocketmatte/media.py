@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -135,10 +136,13 @@ class VideoSource:
     def __iter__(self) -> Iterator[UInt8Array]:
         self.truncated = False
         given = 0
+        turn: _Turn | None = None
         with open_container(self.path) as container:
             try:
                 for frame in container.decode(video_stream(container, self.path)):
-                    rgb = _upright_rgb(frame)
+                    if turn is None or frame.rotation != turn.degrees:
+                        turn = _turn_of(frame)
+                    rgb = _upright_rgb(frame, turn)
                     if rgb.shape[:2] != self.size_hw:
                         raise _size_changed(self.path, given, rgb.shape[:2], self.size_hw)
                     yield rgb
@@ -176,7 +180,7 @@ def _open_video(path: Path) -> VideoSource:
             raise _no_frames(path) from error
         if first is None:
             raise _no_frames(path)
-        height, width, _ = _upright_rgb(first).shape
+        height, width, _ = _upright_rgb(first, _turn_of(first)).shape
         rate = stream.average_rate or stream.guessed_rate or STILL_RATE
         return VideoSource(
             path=path, size_hw=(height, width), rate=rate, count=stream.frames or None
@@ -217,19 +221,43 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return container.streams.video[0]
 
 
-def _upright_rgb(frame: av.VideoFrame) -> UInt8Array:
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Turn:
+    """How frames are to be shown.
+
+    Attributes:
+        degrees: By which a frame says that it is turned.
+        matrix: The whole display matrix, which may mirror it too; ``None`` where there is none.
+    """
+
+    degrees: int
+    matrix: npt.NDArray[np.int32] | None
+
+
+def _turn_of(frame: av.VideoFrame) -> _Turn:
+    """Read how a frame is to be shown.
+
+    A frame whose side data was looked at is part of a ring of references (PyAV 18.1) and stays in
+    memory until Python looks for such rings: a video's worth of large frames. So this is asked of
+    the first frame, and of one that is turned in another way than the frame before.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    held = None if matrix is None else np.frombuffer(cast("bytes", matrix), np.int32).copy()
+    return _Turn(degrees=frame.rotation, matrix=held)
+
+
+def _upright_rgb(frame: av.VideoFrame, turn: _Turn) -> UInt8Array:
     """Convert to ``(H, W, 3)`` RGB and apply the display matrix."""
     see_through = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
     if see_through:
         rgb = over_black(frame.to_ndarray(format="rgba").astype(np.uint8, copy=False))
     else:
         rgb = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
+    if turn.matrix is None:
         return rgb
     # ISO/IEC 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y, stored as a b u c d v x y w. Only
     # quarter turns and mirrors occur; another angle is shown at the nearest quarter turn.
-    a, b, _, c, d = np.frombuffer(cast("bytes", matrix), dtype=np.int32)[:5]
+    a, b, _, c, d = turn.matrix[:5]
     if abs(a) + abs(d) < abs(b) + abs(c):
         rgb, a, d = rgb.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -80,12 +80,13 @@ def read_matte(path: Path) -> UInt8Array:
         raise _unreadable(path) from error
 
 
-def write_image(path: Path, array: UInt8Array) -> None:
+def write_image(path: Path, array: UInt8Array, *, level: int = 6) -> None:
     """Write a PNG, whole or not at all.
 
     Args:
         path: A ``.png`` file; an older one is replaced.
         array: ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, in 0..255.
+        level: Of zlib; 1 takes a fifth of the time and a tenth more bytes.
 
     Raises:
         MediaError: If the name does not end in ``.png`` or the disk refuses.
@@ -99,7 +100,7 @@ def write_image(path: Path, array: UInt8Array) -> None:
         raise ValueError(msg)
     partial = partial_path(path)
     try:
-        Image.fromarray(array).save(partial, format="png")
+        Image.fromarray(array).save(partial, format="png", compress_level=level)
         partial.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error

@@ -142,10 +142,37 @@ def scribble(region: BoolArray, random: np.random.Generator, width_px: int = WID
         return drawn
     ((rows, columns),) = ndimage.find_objects(region.astype(np.uint8))
     part = region[rows, columns]
-    cell_px = -(-max(part.shape) // _CELLS)
-    path = stroke_paths.part(stroke_paths.middle(_core(_coarse(part, cell_px))), random)
+    cell_px, path = _path(part, random)
     drawn[rows, columns] = part & stroke_paths.stroke(part, path, width_px, cell_px)
     return drawn
+
+
+def scribble_line(region: BoolArray, random: np.random.Generator) -> stroke_paths.Pixels:
+    """Return the line that ``scribble`` draws along the middle of a region, without the pen.
+
+    Args:
+        region: ``(H, W)``.
+        random: As of ``scribble``.
+
+    Returns:
+        ``(N, 2)``: rows and columns of pixels, all in the region, none the same as the one before;
+        none at all where the region is empty.
+    """
+    if not region.any():
+        return np.zeros((0, 2), np.int64)
+    ((rows, columns),) = ndimage.find_objects(region.astype(np.uint8))
+    part = region[rows, columns]
+    cell_px, path = _path(part, random)
+    pixels = stroke_paths.line(part, path, cell_px)
+    moves = np.ones(len(pixels), dtype=bool)
+    moves[1:] = (np.diff(pixels, axis=0) != 0).any(axis=1)
+    return np.asarray(pixels[moves] + (rows.start, columns.start))
+
+
+def _path(part: BoolArray, random: np.random.Generator) -> tuple[int, stroke_paths.Points]:
+    """Return the side of a cell, and the stretch of cells that a stroke goes through."""
+    cell_px = -(-max(part.shape) // _CELLS)
+    return cell_px, stroke_paths.part(stroke_paths.middle(_core(_coarse(part, cell_px))), random)
 
 
 def _coarse(region: BoolArray, cell_px: int) -> BoolArray:

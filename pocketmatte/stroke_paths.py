@@ -54,6 +54,18 @@ def stroke(region: Mask, path: Points, width_px: int, cell_px: int = 1) -> Mask:
     Returns:
         ``(H, W)``; the pen's edge may be outside the region.
     """
+    pixels = line(region, path, cell_px)
+    return inked(pixels, (region.shape[0], region.shape[1]), width_px)
+
+
+def line(region: Mask, path: Points, cell_px: int = 1) -> Pixels:
+    """Return the pixels that the middle of the pen goes through, ``(N, 2)``, all in the region.
+
+    Args:
+        region: ``(H, W)``.
+        path: See ``stroke``.
+        cell_px: Side of a cell.
+    """
     deviation = min(_SMOOTHING * len(path), _MOST_SMOOTHING)
     smooth = ndimage.gaussian_filter1d(path, deviation, axis=0, mode="nearest")
     steps = np.linspace(0, len(path) - 1, 2 * cell_px * len(path))  # no gap between two points
@@ -66,7 +78,7 @@ def stroke(region: Mask, path: Points, width_px: int, cell_px: int = 1) -> Mask:
         # where smoothing cuts a corner, the stroke goes along the region beside it
         held = np.argwhere(region & _fine(path, cell_px, region.shape))
         fine[outside] = held[KDTree(held).query(fine[outside])[1]]
-    return inked(fine, (region.shape[0], region.shape[1]), width_px)
+    return np.asarray(fine)
 
 
 def inked(pixels: Pixels, size_hw: tuple[int, int], diameter_px: int) -> Mask:

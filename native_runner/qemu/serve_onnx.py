@@ -4,6 +4,7 @@ It runs under a Python of 64-bit Arm that has numpy and onnxruntime and nothing 
 speaks is written in ``native_runner/src/serve.h``.
 """
 
+import ctypes
 import json
 import struct
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 import onnxruntime
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_MARK = 0x504D4D4B  # of instruction_counter.c; to any kernel an unknown prctl, which it refuses
+_prctl = ctypes.CDLL(None).prctl
 
 
 def main() -> int:
@@ -34,7 +37,9 @@ def main() -> int:
     })  # fmt: skip
     while (given := _taken(inputs)) is not None:
         try:
+            _prctl(_MARK, 0, 0, 0, 0)
             results = session.run(None, given)
+            _prctl(_MARK, 1, 0, 0, 0)
         except Exception as error:
             reason = str(error).splitlines()[0].encode()
             back.write(b"\1" + struct.pack("<I", len(reason)) + reason)

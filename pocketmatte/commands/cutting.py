@@ -21,7 +21,7 @@ from pocketmatte.console import (
     table,
 )
 from pocketmatte.cut.methods import AlphaOf, FusionBy, Method
-from tiers.errors import UsageError
+from tiers.errors import UsageError, was_interrupted
 
 if TYPE_CHECKING:
     from pocketmatte.cut.networks import Chosen
@@ -112,7 +112,7 @@ def cut_(
         out=out,
         method=method,
         rounds=_rounds(mask or [], rounds, auto=auto),
-        chosen=_chosen(tiers, weights or [], bundle, form, recipe, threads),
+        chosen=chosen_networks(tiers, weights or [], bundle, form, recipe, threads),
         alpha_of=alpha,
         fusion=fusion,
         background=background,
@@ -127,8 +127,16 @@ def cut_(
 def _cut(cut: "Cut") -> Done:
     """Cut with bars, say what was lost, and where the result is."""
     from pocketmatte.cut.run import cut_out
+    from pocketmatte.cut.stopped import StoppedError
+    from pocketmatte.cut.work import unfinished
 
-    made = cut_out(cut, progress)
+    try:
+        made = cut_out(cut, progress)
+    except BaseException as error:
+        if was_interrupted(error) and unfinished(cut.out):
+            msg = "stopped; what was finished is kept: the same command with --resume goes on"
+            raise StoppedError(msg) from error
+        raise
     if made.truncated:
         note(f"{cut.source} is damaged: only its first {made.frames} frame(s) could be read")
     if made.lost_sound:
@@ -162,7 +170,7 @@ def _rounds(masks: list[str], script: Path | None, *, auto: bool) -> "tuple[Roun
     return (Round(frame=0),) if auto else mask_rounds(masks)
 
 
-def _chosen(
+def chosen_networks(
     tiers: str,
     weights: list[str],
     bundle: Path | None,
@@ -170,6 +178,11 @@ def _chosen(
     recipe: str | None,
     threads: int,
 ) -> "Chosen":
+    """Return what runs the networks, from the options that ``cut`` has for it.
+
+    Raises:
+        UsageError: If options exclude each other, or name what does not exist.
+    """
     from pocketmatte.cut.networks import Chosen, parse_tiers, parse_weights
 
     if bundle is None and (form or recipe):

@@ -42,6 +42,10 @@ def select_(
         typer.Option(help="Networks, comma-separated; those of the policy if not given."),
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="TOML file of what the app asks for.")] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(help="Model for what nobody measured: roofline, or none, the default."),
+    ] = None,
     results: Annotated[
         list[Path] | None,
         typer.Option(help="Result of a device, or a folder of them; repeatable."),
@@ -83,7 +87,9 @@ def select_(
     Valid results of physical devices (--results) decide, those of an app before those of a shell.
     Without any the device's class decides, an estimate from its processor and memory; the lock says
     so, and that a budget in ms could not be judged. Files that verify failed, or never ran, are not
-    taken. Options outrank the policy. A higher class never gets a lower tier.
+    taken. Options outrank the policy. A higher class never gets a lower tier. With --prior roofline
+    a model of latencies also rules out what it estimates above the budget, by its upper end, where
+    nobody measured (docs/cost-model.md); the lock calls what is taken then an estimate.
 
     --check exits with 1, and names what changed, where the lock is not what would be chosen now.
     Without it the exit code is 1 where a device gets nothing of a network that is not optional.
@@ -96,6 +102,8 @@ def select_(
         pocketmatte select build/bundle --all --policy app.toml --results runs --out tiers.lock.json
 
         pocketmatte select build/bundle --class t05 --budget-fps 30 --json
+
+        pocketmatte select build/bundle --all --budget-fps 30 --prior roofline --explain
 
         pocketmatte select build/bundle --policy app.toml --results runs --check tiers.lock.json
     """
@@ -111,6 +119,7 @@ def select_(
             platform=platform,
             networks=network,
             policy=policy,
+            prior=prior,
             results=tuple(results or ()),
             options={
                 "--budget-ms": budget_ms,
@@ -145,6 +154,10 @@ def bundle_(
         Path | None,
         typer.Option(help="Bundle that the lock is of; the folder of the lock if not given."),
     ] = None,
+    neighbours: Annotated[
+        int | None,
+        typer.Option(help="Also what the device needs to choose, and so many tiers on each side."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Copy the files that a lock takes, and no other, for any build system.
@@ -153,14 +166,20 @@ def bundle_(
     chosen. Whole or not at all: where a file is missing, or the bundle changed since, nothing is
     written and the exit code is 1. A folder that holds anything but such files is left alone.
 
+    With --neighbours 1 the next lower and the next higher tier that the lock lets a device have
+    come along, and tiers.device.json, by which an app finds its class, calibrates, and steps down
+    when it grows hot (docs/on-device.md). 0 is that file without other tiers.
+
     Examples:
         pocketmatte bundle tiers.lock.json --bundle build/bundle --out app/src/main/assets/matte
+
+        pocketmatte bundle tiers.lock.json --bundle build/bundle --out assets --neighbours 1
 
         pocketmatte bundle build/bundle/tiers.lock.json --out build/shipped --json
     """
     from pocketmatte.selection.shipping import bundle_of, ship
 
-    done = ship(lock, bundle_of(lock, bundle), out)
+    done = ship(lock, bundle_of(lock, bundle), out, neighbours)
     note(f"{relative(out)}: {len(done.files)} files, {done.size_bytes / 1e6:.2f} MB, and the lock")
     finish(Done(result=done), as_json=as_json)
 

@@ -80,7 +80,7 @@ def compose(
     total = 0.0
     alpha = background is None
     with writing(out, kind, size_hw, clock, alpha=alpha, sound_of=sound_of) as writer:
-        small = _smoothed(alphas, footage.count, smooth=smooth)
+        small = smoothed(alphas, footage.count, smooth=smooth)
         for number, (picture, given) in enumerate(zip(footage.pictures(), small, strict=True)):
             wide = resized(given, size_hw)
             behind = None if background is None else background(clock.seconds(number))
@@ -111,8 +111,14 @@ def laid_over(picture: UInt8Array, alpha: FloatArray, behind: UInt8Array | None)
     return rounded
 
 
-def _smoothed(alphas: Masks, count: int, *, smooth: bool) -> Iterator[FloatArray]:
-    """Yield ``(h, w)`` in 0..1 of every frame; the first and the last are as they are."""
+def smoothed(alphas: Masks, count: int, *, smooth: bool) -> Iterator[FloatArray]:
+    """Yield ``(h, w)`` in 0..1 of every frame; the first and the last are as they are.
+
+    Args:
+        alphas: Of every frame.
+        count: Of the frames, at least 1.
+        smooth: Whether flicker of one frame is taken out; see ``matting.steadying``.
+    """
     before = now = as_unit(alphas.read(0))
     for number in range(count):
         if number + 1 == count or not smooth:

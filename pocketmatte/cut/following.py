@@ -7,8 +7,9 @@ from pocketmatte.cut.networks import Networks
 from pocketmatte.cut.passes import Pass, Treat, as_found, play
 from pocketmatte.cut.players import MatAnyone, Propagating
 from pocketmatte.cut.request import Cut
+from pocketmatte.cut.rounds import Round
 from pocketmatte.cut.store import ArrayStore
-from pocketmatte.cut.templates import RoundMasks, Templates
+from pocketmatte.cut.templates import NoSubjectError, RoundMasks, Templates
 from pocketmatte.cut.work import Work
 from pocketmatte.matting.fusion import Fuser
 from pocketmatte.matting.stretches import Stretch, blended, stretches
@@ -36,38 +37,76 @@ def followed(
     Raises:
         PocketMatteError: If a template does not fit, a network refuses, or the disk does.
     """
-    made: type[Propagating | MatAnyone] = Propagating
-    if cut.method == "matanyone":
-        made = MatAnyone
-    tier = networks["matanyone" if cut.method == "matanyone" else "propagation"]
-    size_hw = tier.spec.output_hw
-    making = Templates(footage, networks, work)
-    stores: list[ArrayStore] = []
-    templates: dict[int, FloatArray] = {}
+    following = Following(work, footage, networks, on_frame)
     for index, round_ in enumerate(cut.rounds):
-        before = RoundMasks(stores) if stores else None
-        mask = resized(making.make(round_, before), size_hw)
-        if index not in cut.propagated:
-            continue
+        following.add(cut, index, round_, propagated=index in cut.propagated)
+    return following.masks, following.templates
+
+
+class Following:
+    """A subject on its way through rounds.
+
+    Args:
+        work: Where masks are kept. What a pass there has done is not done again.
+        footage: The video.
+        networks: What runs.
+        on_frame: Called after each frame.
+    """
+
+    def __init__(
+        self, work: Work, footage: Footage, networks: Networks, on_frame: Callable[[], None]
+    ) -> None:
+        self._work, self._footage = work, footage
+        self._networks, self._on_frame = networks, on_frame
+        self._making = Templates(footage, networks, work)
+        self._stores: list[ArrayStore] = []
+        self.templates: dict[int, FloatArray] = {}
+
+    @property
+    def masks(self) -> RoundMasks:
+        """Of every frame, after the rounds so far; there must be one that was propagated."""
+        return RoundMasks(self._stores)
+
+    def add(self, cut: Cut, index: int, round_: Round, *, propagated: bool = True) -> None:
+        """Take a round, make its mask and propagate it.
+
+        Args:
+            cut: How; its rounds but for this one are not looked at.
+            index: Number of the round, by which its passes are found again.
+            round_: What the user gave.
+            propagated: Whether the mask goes further than its own frame.
+
+        Raises:
+            NoSubjectError: If nothing of a subject is left; masks and templates stay as they were.
+            PocketMatteError: If a template does not fit, a network refuses, or the disk does.
+        """
+        made: type[Propagating | MatAnyone] = Propagating
+        if cut.method == "matanyone":
+            made = MatAnyone
+        tier = self._networks["matanyone" if cut.method == "matanyone" else "propagation"]
+        size_hw = tier.spec.output_hw
+        before = RoundMasks(self._stores) if self._stores else None
+        mask = resized(self._making.make(round_, before), size_hw)
+        if not propagated:
+            return
         if not mask.any():
             msg = f"frame {round_.frame}: the subject is smaller than a pixel of {size_hw}; crop"
-            raise UsageError(msg)
+            raise NoSubjectError(msg)
         if "trimap" in cut.networks:  # a template without a core is refused before it is followed
-            drawn_of(resized(mask, networks["trimap"].spec.output_hw), round_.frame)
-        frame = shrunk(footage.template(round_.frame), size_hw)
+            drawn_of(resized(mask, self._networks["trimap"].spec.output_hw), round_.frame)
+        frame = shrunk(self._footage.template(round_.frame), size_hw)
         player = made(tier, frame, mask, cut.memory_every)
         name = f"round-{index:03}"
-        reached = [work.store(f"{name}-{part}", size_hw) for part in ("template", *_SIDES)]
-        to_both_sides = stretches(round_.frame, templates.keys(), footage.count)
+        reached = [self._work.store(f"{name}-{part}", size_hw) for part in ("template", *_SIDES)]
+        to_both_sides = stretches(round_.frame, self.templates.keys(), self._footage.count)
         for side, stretch, into in zip(_SIDES, to_both_sides, reached[1:], strict=True):
             this = Pass(name=f"{name}-{side}", numbers=stretch.numbers, size_hw=size_hw, into=into)
-            treat = _treatment(cut, networks, stretch, player, mask, before)
-            play(work, footage, this, player, on_frame, treat)
+            treat = _treatment(cut, self._networks, stretch, player, mask, before)
+            play(self._work, self._footage, this, player, self._on_frame, treat)
         reached[0].write(range(round_.frame, round_.frame + 1), [in_bytes(player.first)])
-        stores += reached
-        templates.pop(round_.frame, None)  # given anew, it is the latest
-        templates[round_.frame] = mask
-    return RoundMasks(stores), templates
+        self._stores += reached
+        self.templates.pop(round_.frame, None)  # given anew, it is the latest
+        self.templates[round_.frame] = mask
 
 
 def references(
@@ -139,7 +178,7 @@ def _treatment(
     before: RoundMasks | None,
 ) -> Treat:
     """Return what becomes of new masks: fused where older ones lie between two templates."""
-    if before is None or stretch.reference is None:
+    if before is None or stretch.reference is None or cut.fusion == "none":
         return as_found
     if cut.fusion == "network":
         tier = networks["fusion"]

@@ -1,5 +1,7 @@
 """The frames of a source at the size of a network, from any frame on, forwards and backwards."""
 
+import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,12 +9,14 @@ import numpy as np
 
 from pocketmatte.cut.store import CHUNK, ArrayStore
 from pocketmatte.cut.work import Work
-from pocketmatte.media import FrameSource
+from pocketmatte.media import FrameSource, PictureSource
 from pocketmatte.pictures import UInt8Array, read_picture, write_image
 from pocketmatte.protocols.resizing import resized
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.stepping import as_nchw
 from tiers.errors import MediaError, UsageError
+
+_LEVEL = 1  # of zlib: what is kept for a while need not be small
 
 
 class Footage:
@@ -40,8 +44,11 @@ class Footage:
         Raises:
             MediaError: If they are not as many as were counted.
         """
-        given = 0
-        for picture in self.source:
+        source, given = self.source, 0
+        if isinstance(source, PictureSource):  # what is not asked for need not be read
+            given = min(start, len(source.pictures))
+            source = dataclasses.replace(source, pictures=source.pictures[given:])
+        for picture in source:
             if given == self.count:
                 break
             given += 1
@@ -61,13 +68,29 @@ class Footage:
         if numbers.step < 0:
             for number in numbers:
                 yield self._backwards.read(number)
-        elif numbers:
-            for _, picture in zip(numbers, self.pictures(numbers[0]), strict=False):
+            return
+        kept = 0
+        if size_hw == self._backwards.shape[:2]:
+            for number in itertools.takewhile(self._backwards.__contains__, numbers):
+                yield self._backwards.read(number)
+                kept += 1
+        rest = numbers[kept:]
+        if rest:
+            for _, picture in zip(rest, self.pictures(rest[0]), strict=False):
                 yield shrunk(picture, size_hw)
 
     def template(self, number: int) -> UInt8Array:
         """Return a whole frame that a mask is given for."""
         return read_picture(_template(self._templates, number))
+
+    def keep_template(self, number: int, picture: UInt8Array) -> None:
+        """Keep a whole frame, ``(H, W, 3)``, whose mask is given after the frames were counted.
+
+        Raises:
+            MediaError: If the disk refuses.
+        """
+        self._templates.mkdir(parents=True, exist_ok=True)
+        write_image(_template(self._templates, number), picture, level=_LEVEL)
 
 
 def counted(
@@ -138,7 +161,7 @@ def _read(
     count = 0
     for picture in source:
         if count in templates:
-            write_image(_template(folder, count), picture)
+            write_image(_template(folder, count), picture, level=_LEVEL)
         if count < last:
             held.append(shrunk(picture, (store.shape[0], store.shape[1])))
         if held and (len(held) == CHUNK or count + 1 >= last):

@@ -4,4 +4,4 @@ from typing import Literal, TypeAlias
 
 Method: TypeAlias = Literal["propagate", "matanyone", "rvm"]
 AlphaOf: TypeAlias = Literal["stfam", "mask"]
-FusionBy: TypeAlias = Literal["network", "linear"]
+FusionBy: TypeAlias = Literal["network", "linear", "none"]

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -51,12 +51,18 @@ class Networks:
         chosen: What runs them.
         orientation: Of the video.
         stack: Closes them.
+        watched: What becomes of a network that was opened: it may see what is run.
     """
 
     def __init__(
-        self, chosen: Chosen, orientation: Orientation, stack: contextlib.ExitStack
+        self,
+        chosen: Chosen,
+        orientation: Orientation,
+        stack: contextlib.ExitStack,
+        watched: Callable[[OpenTier], OpenTier] = lambda opened: opened,
     ) -> None:
         self._chosen, self._orientation, self._stack = chosen, orientation, stack
+        self._watched = watched
         self._open: dict[str, OpenTier] = {}
 
     def __getitem__(self, network: str) -> OpenTier:
@@ -66,7 +72,8 @@ class Networks:
             PocketMatteError: If weights, bundle, file or runtime will not do.
         """
         if network not in self._open:
-            self._open[network] = self._stack.enter_context(self._opening(network))
+            opened = self._stack.enter_context(self._opening(network))
+            self._open[network] = self._watched(opened)
         return self._open[network]
 
     @property

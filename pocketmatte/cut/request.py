@@ -81,7 +81,8 @@ class Cut:
         auto = strokes = False
         for each in self.rounds:
             strokes |= bool(each.strokes)
-            auto |= each.mask is None and (not each.strokes or not seen)
+            found = not each.strokes or (not seen and not each.fresh)
+            auto |= each.mask is None and found
             seen.add(each.frame)
         chosen = ["foreground"] * auto + ["scribble"] * strokes
         if self.method == "matanyone":

@@ -4,11 +4,13 @@ A script is a JSON list. Every entry is one round:
 
     {"frame": 0, "mask": "first.png"}
     {"frame": 40, "strokes": [{"positive": true, "points": [[12, 30], [60, 34]]}]}
+    {"frame": 0, "fresh": true, "strokes": [{"positive": true, "points": [[12, 30]]}]}
     {"frame": 0, "auto": true}
     {"undo": true}
 
 ``frame`` counts from 0, which it is where it is left out. A mask lies beside the script or below
-it. Points are ``[x, y]`` in pixels of the upright frame. ``undo`` takes back the round before it.
+it. Points are ``[x, y]`` in pixels of the upright frame. ``fresh`` strokes begin from an empty
+mask. ``undo`` takes back the round before it.
 """
 
 import dataclasses
@@ -36,11 +38,13 @@ class Round:
         frame: Its number, from 0.
         mask: File of the mask.
         strokes: What to correct the mask by that the frame has so far.
+        fresh: Whether the strokes begin from an empty mask instead.
     """
 
     frame: int
     mask: Path | None = None
     strokes: tuple[Stroke, ...] = ()
+    fresh: bool = False
 
 
 class _StrokeEntry(pydantic.BaseModel):
@@ -54,6 +58,7 @@ class _Entry(pydantic.BaseModel):
     frame: Annotated[int, pydantic.Field(ge=0, lt=10**9)] = 0
     mask: str | None = None
     strokes: Annotated[list[_StrokeEntry], pydantic.Field(min_length=1)] | None = None
+    fresh: bool = False
     auto: bool = False
     undo: bool = False
 
@@ -119,6 +124,9 @@ def _require_one(path: Path, index: int, entry: _Entry) -> None:
     if sum(given) != 1:
         msg = f"{path}: entry {index} needs one of mask, strokes, auto and undo, not {sum(given)}"
         raise UsageError(msg)
+    if entry.fresh and entry.strokes is None:
+        msg = f"{path}: entry {index} is fresh but has no strokes; fresh says where strokes begin"
+        raise UsageError(msg)
 
 
 def _round(path: Path, entry: _Entry) -> Round:
@@ -128,6 +136,7 @@ def _round(path: Path, entry: _Entry) -> Round:
     return Round(
         frame=entry.frame,
         strokes=tuple(Stroke(positive=s.positive, points=tuple(s.points)) for s in strokes),
+        fresh=entry.fresh,
     )
 
 

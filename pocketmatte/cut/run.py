@@ -95,6 +95,20 @@ def cut_out(cut: Cut, progress: Progress) -> CutOut:
             )
 
 
+def alphas_of(
+    cut: Cut, source: FrameSource, work: Work, networks: Networks, progress: Progress
+) -> tuple[Footage, Masks]:
+    """Follow and matte without writing an output; what lies in ``work`` is not computed again.
+
+    Returns:
+        The frames as they were read, and the alpha of each.
+
+    Raises:
+        PocketMatteError: If something cannot be read, run or kept.
+    """
+    return _alphas(cut, source, work, networks, progress)
+
+
 def _alphas(
     cut: Cut, source: FrameSource, work: Work, networks: Networks, progress: Progress
 ) -> tuple[Footage, Masks]:
@@ -194,7 +208,8 @@ def _job(cut: Cut, source: FrameSource, facts: dict[str, object]) -> dict[str, o
 def _told(this: Round) -> dict[str, object]:
     strokes = [{"positive": s.positive, "points": s.points} for s in this.strokes]
     mask = None if this.mask is None else _digest((this.mask,))
-    return {"frame": this.frame, "mask": mask, "strokes": strokes}
+    told: dict[str, object] = {"frame": this.frame, "mask": mask, "strokes": strokes}
+    return {**told, "fresh": True} if this.fresh else told
 
 
 def _digest(paths: tuple[Path, ...]) -> str:

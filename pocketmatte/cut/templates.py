@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pocketmatte.cut.composing import Masks
 from pocketmatte.cut.footage import Footage, as_unit, in_bytes
 from pocketmatte.cut.networks import Networks
@@ -17,6 +19,10 @@ from pocketmatte.pictures import UInt8Array, read_matte, write_image
 from pocketmatte.protocols.resizing import resized
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.errors import MediaError, UsageError
+
+
+class NoSubjectError(UsageError):
+    """A round whose mask holds nothing of a subject."""
 
 
 def read_mask(path: Path, size_hw: tuple[int, int]) -> UInt8Array:
@@ -62,6 +68,7 @@ class Templates:
             before: Masks of all frames, propagated from the rounds before; ``None`` for none.
 
         Raises:
+            NoSubjectError: If nothing of a subject is left.
             UsageError: If the mask marks nothing or does not fit.
         """
         size_hw = self._footage.source.size_hw
@@ -72,14 +79,26 @@ class Templates:
             made = self._corrected(this, begun) if this.strokes else begun
         if not (made >= 0.5).any():
             msg = f"frame {this.frame}: no subject was found; draw strokes on it, or give a mask"
-            raise UsageError(msg)
+            raise NoSubjectError(msg)
         kept = in_bytes(made)
         write_image(self._path(this.frame), kept)
         self._given.add(this.frame)
         return as_unit(kept)
 
+    def put_back(self, frame: int, mask: UInt8Array | None) -> None:
+        """Say which mask a frame has so far, ``(H, W)`` in 0..255; ``None`` where it has none.
+
+        Rounds that are undone are taken back so.
+        """
+        self._given.discard(frame)
+        if mask is not None:
+            write_image(self._path(frame), mask)
+            self._given.add(frame)
+
     def _begun(self, this: Round, before: Masks | None, size_hw: tuple[int, int]) -> FloatArray:
         """Return what strokes correct; without strokes, what stands out."""
+        if this.fresh:
+            return np.zeros(size_hw, dtype=np.float32)
         if this.strokes and this.frame in self._given:
             return as_unit(read_matte(self._path(this.frame)))
         if this.strokes and before is not None:

@@ -23,12 +23,18 @@ from tiers.errors import MediaError, UsageError
 
 _POSITION = "position"  # of a pass: frames that are done; no tensor has this name
 _LOCK = ".lock"
+_JOB = "job.json"
 _AGAIN = "delete the work folder and start again"
 
 
 def work_path(out: Path) -> Path:
     """Return where the work of an output lies."""
     return out.with_name(f".{out.name}.cut")
+
+
+def unfinished(out: Path) -> bool:
+    """Say whether an earlier run of an output left something to go on with."""
+    return (work_path(out) / _JOB).is_file()
 
 
 class Work:
@@ -113,7 +119,7 @@ def opened(out: Path, job: Mapping[str, object], *, resume: bool) -> Iterator[Wo
         raise UsageError(msg)
     path.mkdir(parents=True, exist_ok=True)
     with _locked(path):
-        left = (path / "job.json").is_file()
+        left = unfinished(out)
         if left and not resume:
             msg = f"an unfinished run of {out} lies in {path}; add --resume, or delete the folder"
             raise UsageError(msg)
@@ -130,7 +136,7 @@ def opened(out: Path, job: Mapping[str, object], *, resume: bool) -> Iterator[Wo
             if not any(path.glob("*.npz")):  # no pass was begun: there is nothing to go on with
                 shutil.rmtree(path, ignore_errors=True)
             raise
-        (path / "job.json").unlink()  # first: without it the rest is nothing to go on with
+        (path / _JOB).unlink()  # first: without it the rest is nothing to go on with
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -15,10 +15,12 @@ import numpy as np
 import export.trace
 import pocketmatte.harness.result
 import pocketmatte.selection.lock
+import pocketmatte.selection.on_device.device_file
 from export.manifest import State
 from export.trace import TRACE_NAME, Limits, Output, Program, Shape, Step, Trace, trace_text
 from export.trace_data import DataWriter
 from pocketmatte.harness.choice import Budget, Measured, choose
+from pocketmatte.harness.device_vectors import write_device_vectors
 from pocketmatte.harness.statistics import statistics
 from pocketmatte.harness.verdict import Comparison, faults
 from pocketmatte.runtimes.protocol import FloatArray
@@ -36,6 +38,7 @@ def write_all(folder: Path = FOLDER) -> None:
         "trace.schema.json": export.trace.schema_text(),
         "result.schema.json": pocketmatte.harness.result.schema_text(),
         "lock.schema.json": pocketmatte.selection.lock.schema_text(),
+        "device.schema.json": pocketmatte.selection.on_device.device_file.schema_text(),
         "vectors/statistics.json": _text({"cases": list(_statistics())}),
         "vectors/verdicts.json": _text({"cases": list(_verdicts())}),
         "vectors/choices.json": _text({"cases": list(_choices())}),
@@ -44,6 +47,7 @@ def write_all(folder: Path = FOLDER) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
+    write_device_vectors(folder / "vectors" / "on_device")
     trace = folder / "vectors" / "trace"
     trace.mkdir(parents=True, exist_ok=True)
     toy_trace(trace)

@@ -71,9 +71,15 @@ def emulated(folder: Path, model: Cpu, counts: Path | None = None) -> list[str]:
         if not (folder / COUNTER).is_file():
             msg = f"{folder} holds no {COUNTER}; install gcc and build the runner again"
             raise RuntimeUnavailableError(msg)
-        # a plugin's arguments are parted by commas; two stand for one
-        words += ["-plugin", f"./{COUNTER},out={str(counts).replace(',', ',,')}"]
+        words += plugin(Path(COUNTER), counts)
     return [*words, *described.command]
+
+
+def plugin(counter: Path, counts: Path) -> list[str]:
+    """Return the words by which QEMU loads the counter, whose lines go to ``counts``."""
+    named = counter if counter.is_absolute() else f"./{counter}"
+    # a plugin's arguments are parted by commas; two stand for one
+    return ["-plugin", f"{named},out={str(counts).replace(',', ',,')}"]
 
 
 def read_counts(path: Path) -> list[int]:

@@ -1,4 +1,4 @@
-"""``python3 -m pocketmatte.selection``: select and bundle where nothing but Python is installed.
+"""``python3 -m pocketmatte.selection``: select, bundle, deliver where Python alone is installed.
 
 A build step of Gradle or Xcode runs it with this project on ``PYTHONPATH``. Exit codes are those of
 ``pocketmatte``: 0 good, 1 a check failed, 2 wrong use.
@@ -15,7 +15,6 @@ from pocketmatte.selection.explaining import explained, headline
 from pocketmatte.selection.front import OPTIONS, Outcome, Request, run
 from pocketmatte.selection.lock import lock_text
 from pocketmatte.selection.shapes import printable
-from pocketmatte.selection.shipping import bundle_of, ship
 from tiers.errors import PocketMatteError, UsageError
 
 _FAILED, _WRONG_USE = 1, 2
@@ -24,8 +23,13 @@ _NUMBERS = ("--budget-ms", "--budget-fps", "--memory-mb", "--download-mb", "--mi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = _parser(words).parse_args(words)
     try:
+        if given.command == "deliver":
+            from pocketmatte.selection.delivery.arguments import run_deliver
+
+            return run_deliver(given)
         return _bundle(given) if given.command == "bundle" else _select(given)
     except UsageError as error:
         return _said(str(error), _WRONG_USE)
@@ -46,6 +50,7 @@ def _select(given: argparse.Namespace) -> int:
             platform=given.platform,
             networks=given.network,
             policy=given.policy,
+            prior=given.prior,
             results=tuple(given.results or ()),
             options={name: getattr(given, name[2:].replace("-", "_")) for name in OPTIONS},
             out=given.out,
@@ -77,12 +82,15 @@ def _shown(outcome: Outcome, given: argparse.Namespace) -> str:
 
 
 def _bundle(given: argparse.Namespace) -> int:
-    done = ship(given.lock, bundle_of(given.lock, given.bundle), given.out)
+    from pocketmatte.selection.shipping import bundle_of, ship  # not needed to select
+
+    root = bundle_of(given.lock, given.bundle)
+    done = ship(given.lock, root, given.out, given.neighbours)
     _said(f"{len(done.files)} files, {done.size_bytes / 1e6:.2f} MB in {done.out}", 0)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m pocketmatte.selection",
         description="Choose the tier that an app ships on a device, and copy its files.",
@@ -97,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     select.add_argument("--platform")
     select.add_argument("--network")
     select.add_argument("--policy", type=Path)
+    select.add_argument("--prior")
     select.add_argument("--results", type=Path, action="append")
     for name in OPTIONS:
         select.add_argument(name, type=float if name in _NUMBERS else str)
@@ -108,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     bundle.add_argument("lock", type=Path)
     bundle.add_argument("--bundle", type=Path)
     bundle.add_argument("--out", type=Path, required=True)
+    bundle.add_argument("--neighbours", type=int)
+    deliver = commands.add_parser("deliver", help="Write what an app's build takes in.")
+    if words[:1] == ["deliver"]:  # what it needs takes longer to import than a choice takes
+        from pocketmatte.selection.delivery.arguments import add_deliver
+
+        add_deliver(deliver)
     return parser
 
 

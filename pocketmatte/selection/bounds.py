@@ -21,8 +21,8 @@ from pocketmatte.selection.rows import DeviceTable, Platform
 
 # A declared media performance class promises memory: 6 GB from Android 11 on, 8 GB from Android 13
 # on (section 2.2.7 of Android's compatibility definition). The promise of each, with its class.
-_DECLARED = ((33, "t07"), (30, "t05"))
-_FEW_CORES = 4  # an Android phone with so few has little ones alone
+DECLARED = ((33, "t07"), (30, "t05"))
+FEW_CORES = 4  # an Android phone with so few has little ones alone
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +103,7 @@ def bound(facts: Facts, weakest: Weakest) -> Bound:
     system = len(said) > memory
     if facts.ram_mib is not None:
         at_least = min(at_least, class_by_memory(facts.ram_mib, facts.platform), key=rank)
-    if facts.platform == "android" and facts.cores is not None and facts.cores <= _FEW_CORES:
+    if facts.platform == "android" and facts.cores is not None and facts.cores <= FEW_CORES:
         at_least = LOWEST
         said.append(f"{facts.cores} cores are little ones")
     reason = "; ".join(said) or "it says nothing that tells one device from another"
@@ -114,7 +114,7 @@ def _declared(facts: Facts) -> DeviceClass | None:
     declared = facts.media_performance_class
     if facts.platform != "android" or declared is None:
         return None
-    for least, tier in _DECLARED:
+    for least, tier in DECLARED:
         if declared >= least:
             return next(each for each in CLASSES if each.tier == tier)
     return None

@@ -7,27 +7,27 @@ from types import MappingProxyType
 
 from export.artifact import inside
 from pocketmatte.selection.asked import Target, members, table_sha256, targets_of
-from pocketmatte.selection.candidates import MEGA, Candidate, Ruling, candidates_of, tiers_of
+from pocketmatte.selection.candidates import Candidate, candidates_of
 from pocketmatte.selection.classes import DeviceClass
-from pocketmatte.selection.deciding import Decision, decide
+from pocketmatte.selection.deciding import decide
+from pocketmatte.selection.entries import Said, choice_of
 from pocketmatte.selection.held import Held, read_held
-from pocketmatte.selection.judging import Allowed, Question
-from pocketmatte.selection.latency_prior import DeviceGroup, Estimate, LatencyPrior, checked
+from pocketmatte.selection.judging import Question
+from pocketmatte.selection.latency_prior import (
+    DeviceGroup,
+    Estimate,
+    LatencyPrior,
+    PriorOf,
+    checked,
+)
 from pocketmatte.selection.lock import (
     Asked,
-    Basis,
-    Delegate,
-    EightBits,
-    Evidence,
     Group,
     Inputs,
-    Judged,
     Lock,
-    LockedFile,
     NetworkChoice,
     ResultUse,
     RuledOut,
-    Taken,
     files_of,
 )
 from pocketmatte.selection.policy import Policy, Rules, Wanted
@@ -46,6 +46,7 @@ class _Network:
     rules: Rules
     candidates: Mapping[Key, Candidate]
     runs: Sequence[Run]
+    said: dict[Said, RuledOut] = dataclasses.field(default_factory=dict)
 
 
 def select(
@@ -57,6 +58,7 @@ def select(
     networks: Sequence[str] | None = None,
     results: Iterable[Path] = (),
     latency_prior: LatencyPrior | None = None,
+    prior_of: PriorOf | None = None,
 ) -> Lock:
     """Choose what devices get, and say why.
 
@@ -68,12 +70,34 @@ def select(
         networks: That outrank its own; ``None`` for these.
         results: Files and folders of results of devices.
         latency_prior: A model of latencies, for what nobody measured.
+        prior_of: Makes one from the runs of devices instead.
 
     Raises:
         UsageError: If the bundle holds none of a network, or what is asked for is unknown.
         BundleError: If the bundle or a result is damaged.
     """
     held, runs = read_held(root), _runs(results)
+    if prior_of is not None:
+        latency_prior = prior_of(runs)
+    lock = choose(
+        held, runs, asked, policy=policy, options=options, networks=networks,
+        latency_prior=latency_prior,
+    )  # fmt: skip
+    _check_links(root, lock)
+    return lock
+
+
+def choose(
+    held: Held,
+    runs: Sequence[Run],
+    asked: Asked,
+    *,
+    policy: Policy,
+    options: Wanted = _NOTHING,
+    networks: Sequence[str] | None = None,
+    latency_prior: LatencyPrior | None = None,
+) -> Lock:
+    """Choose from what a bundle says that it holds; see ``select``."""
     asked_networks = _networks(held, policy, networks)
     made = [_network(held, name, policy.rules(name, options), runs) for name in asked_networks]
     targets = targets_of(asked)
@@ -83,9 +107,11 @@ def select(
         for each in made:
             decisions = decide(_question(each, platform, latency_prior), min(wanted))
             for tier in wanted:
-                choice = _choice(each, decisions[tier])
+                choice = choice_of(
+                    each.name, each.candidates, each.rules, decisions[tier], each.said
+                )
                 choices.setdefault((platform, tier), []).append(choice)
-    lock = Lock(
+    return Lock(
         schema_version=1,
         asked=asked,
         inputs=Inputs(
@@ -99,8 +125,6 @@ def select(
         results=tuple(_uses(runs, made)),
         groups=tuple(_group(t, choices[t.platform, t.device_class.tier]) for t in targets),
     )
-    _check_links(root, lock)
-    return lock
 
 
 def _runs(results: Iterable[Path]) -> tuple[Run, ...]:
@@ -129,13 +153,22 @@ def _network(held: Held, name: str, rules: Rules, runs: Sequence[Run]) -> _Netwo
     return _Network(name=name, rules=rules, candidates={each.key: each for each in found}, runs=own)
 
 
+def group_of(platform: Platform, device_class: DeviceClass) -> DeviceGroup:
+    """Return the devices of the table that fall to a class, each once."""
+    rows = {device.name: device for _, device in members(platform, device_class.tier)}
+    devices = tuple(rows.values())
+    return DeviceGroup(platform=platform, device_class=device_class, devices=devices)
+
+
 def _question(network: _Network, platform: Platform, prior: LatencyPrior | None) -> Question:
+    groups: dict[str, DeviceGroup] = {}
+
     def estimate(candidate: Candidate, device_class: DeviceClass) -> Estimate | None:
         if prior is None:
             return None
-        rows = {device.name: device for _, device in members(platform, device_class.tier)}
-        devices = tuple(rows.values())
-        group = DeviceGroup(platform=platform, device_class=device_class, devices=devices)
+        group = groups.get(device_class.tier)
+        if group is None:
+            group = groups[device_class.tier] = group_of(platform, device_class)
         return checked(prior, prior.estimate(network.name, *candidate.key, group))
 
     return Question(
@@ -177,92 +210,6 @@ def _group(target: Target, choices: Sequence[NetworkChoice]) -> Group:
         platform=target.platform, device_class=target.device_class.tier, devices=target.devices,
         why=target.why, choices=tuple(choices),
     )  # fmt: skip
-
-
-def _choice(network: _Network, decision: Decision) -> NetworkChoice:
-    out = [
-        RuledOut(tier=tier, format=form, recipe=recipe, reason=each.reason, numbers=each.numbers)
-        for (tier, form, recipe), each in decision.out.items()
-    ]
-    built = {tier for tier, _, _ in network.candidates}
-    not_built = Ruling(reason="not_built")
-    out += [
-        RuledOut(tier=tier, format=None, recipe=None, reason=not_built.reason, numbers={})
-        for tier in tiers_of(network.name)
-        if tier not in built
-    ]
-    out.sort(key=lambda each: (each.format or "", each.recipe or ""))
-    out.sort(key=lambda each: each.tier, reverse=True)
-    taken = None if decision.taken is None else _taken(decision.taken, network.rules)
-    return NetworkChoice(network=network.name, taken=taken, ruled_out=tuple(out))
-
-
-def _taken(allowed: Allowed, rules: Rules) -> Taken:
-    candidate, standing = allowed.candidate, allowed.standing
-    runs = standing.runs if standing else ()
-    return Taken(
-        tier=candidate.tier,
-        format=candidate.format,
-        recipe=candidate.recipe,
-        delegate=_delegate(runs[0]) if runs else None,
-        files=tuple(
-            LockedFile(path=e.path, program=e.program, sha256=e.sha256, size_bytes=e.size_bytes)
-            for e in candidate.files.values()
-        ),
-        verified=candidate.status,
-        basis=_basis(allowed),
-        measured_class=allowed.of_class.tier if allowed.of_class else None,
-        process=runs[0].measured.process if runs else None,
-        weak=standing.weak if standing else False,
-        evidence=tuple(_evidence(run) for run in runs),
-        frame_ms=_judged_ms(allowed, rules),
-        memory_mb=_judged_mb(allowed, rules),
-        eight_bits=_eight_bits(allowed),
-    )
-
-
-def _basis(allowed: Allowed) -> Basis:
-    if allowed.standing is not None:
-        return "measured" if allowed.direct else "measured_on_weaker_class"
-    return "prior" if allowed.estimate is None else "estimate"
-
-
-def _delegate(run: Run) -> Delegate:
-    return Delegate(requested=run.delegate_requested, actual=run.delegate_actual)
-
-
-def _evidence(run: Run) -> Evidence:
-    return Evidence(
-        run_id=run.run_id, sha256=run.sha256, device=run.device,
-        p95_ms=run.measured.p95_ms, peak_bytes=run.measured.peak_bytes,
-    )  # fmt: skip
-
-
-def _judged_ms(allowed: Allowed, rules: Rules) -> Judged:
-    measured = allowed.standing.p95_ms if allowed.standing else None
-    if measured is None and allowed.estimate is not None and rules.frame_ms is not None:
-        return Judged(limit=rules.frame_ms, value=allowed.estimate[2], state="estimated")
-    return _judged(rules.frame_ms, measured)
-
-
-def _judged_mb(allowed: Allowed, rules: Rules) -> Judged:
-    peak_bytes = allowed.standing.peak_bytes if allowed.standing else None
-    return _judged(rules.memory_mb, None if peak_bytes is None else peak_bytes / MEGA)
-
-
-def _judged(limit: float | None, value: float | None) -> Judged:
-    if limit is None:
-        return Judged(limit=None, value=value, state="no limit")
-    if value is None:
-        return Judged(limit=limit, value=None, state="not judged: no measurement")
-    return Judged(limit=limit, value=value, state="kept")
-
-
-def _eight_bits(allowed: Allowed) -> EightBits | None:
-    if not allowed.candidate.eight_bit:
-        return None
-    smaller = allowed.candidate.smaller
-    return EightBits(smaller=smaller, faster=allowed.faster, faster_by=allowed.faster_by)
 
 
 def _check_links(root: Path, lock: Lock) -> None:

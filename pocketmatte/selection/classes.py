@@ -82,6 +82,7 @@ CLASSES = (
 )  # fmt: skip
 
 LOWEST = CLASSES[0]
+_RANKS = {each.tier: place for place, each in enumerate(CLASSES)}
 
 
 def estimated_gflops(soc: Soc) -> float | None:
@@ -135,7 +136,7 @@ def class_of(
 
 def rank(device_class: DeviceClass) -> int:
     """Return where a class stands among the twelve: 0 is the lowest."""
-    return CLASSES.index(device_class)
+    return _RANKS[device_class.tier]
 
 
 def _highest(keeps: Callable[[DeviceClass], bool]) -> DeviceClass:

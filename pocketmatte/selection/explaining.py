@@ -20,7 +20,7 @@ _BASIS = {
 
 def explained(lock: Lock) -> list[str]:
     """Return a lock in words, line by line."""
-    lines = itertools.chain(*map(_group, lock.groups), _results(lock))
+    lines = itertools.chain(*map(_group, lock.groups), _results(lock), _model(lock))
     return [f"{_indent(line)}{printable(line)}" for line in lines]
 
 
@@ -106,6 +106,12 @@ def _judged(judged: Judged, unit: str) -> str:
     if judged.value is None:
         return f"limit {judged.limit:g} {unit}, {judged.state}"
     return f"{judged.value:.4g} {unit} of {judged.limit:g} {unit}, {judged.state}"
+
+
+def _model(lock: Lock) -> Iterator[str]:
+    if lock.inputs.latency_prior is not None:
+        model = lock.inputs.latency_prior
+        yield f"where nobody measured, {model} estimated latencies; no estimate is a measurement"
 
 
 def _results(lock: Lock) -> Iterator[str]:

@@ -9,9 +9,10 @@ from export.artifact import write_text
 from pocketmatte.selection.asked import asked_of
 from pocketmatte.selection.choosing import select
 from pocketmatte.selection.explaining import missing, of_nothing
+from pocketmatte.selection.latency_prior import PriorOf
 from pocketmatte.selection.lock import Lock, lock_text, read_lock
-from pocketmatte.selection.policy import Policy, Wanted, read_policy, wanted_of
-from pocketmatte.selection.shapes import MisfitError, printable
+from pocketmatte.selection.policy import PRIORS, Policy, Wanted, read_policy, wanted_of
+from pocketmatte.selection.shapes import MisfitError, printable, shown
 from pocketmatte.selection.staleness import changes
 from tiers.errors import UsageError
 
@@ -38,6 +39,7 @@ class Request:
         device, class_name, facts, every, platform: See ``asked.asked_of``.
         networks: Comma-separated; ``None`` for those of the policy.
         policy: A file.
+        prior: Model of latencies, outranks the policy's; see ``policy.Prior``.
         results: Files and folders.
         options: By name, see ``OPTIONS``; ``None`` is not given.
         out: Where the lock goes.
@@ -52,6 +54,7 @@ class Request:
     platform: str | None = None
     networks: str | None = None
     policy: Path | None = None
+    prior: str | None = None
     results: tuple[Path, ...] = ()
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     out: Path | None = None
@@ -124,8 +127,24 @@ def _selected(request: Request, before: Lock | None, policy: Policy, options: Wa
     networks = None if named is None else [part.strip() for part in named.split(",")]
     return select(
         request.bundle, asked, policy=policy, options=options, networks=networks,
-        results=request.results,
+        results=request.results, prior_of=prior_of(request.prior or policy.prior),
     )  # fmt: skip
+
+
+def prior_of(name: str | None) -> PriorOf | None:
+    """Return what makes the model of latencies of a name; ``None`` for none.
+
+    Raises:
+        UsageError: If there is no such model.
+    """
+    if name is None or name == "none":
+        return None
+    if name != "roofline":
+        msg = f"--prior is {shown(name)}; there are {', '.join(PRIORS)}"
+        raise UsageError(msg)
+    from pocketmatte.cost_model.prior import RooflinePrior  # most build steps do without its tables
+
+    return RooflinePrior
 
 
 def _options(given: Mapping[str, Any]) -> Wanted:

@@ -83,6 +83,11 @@ class Judge:
                 self._out[key] = ruling
         self._out |= _failed_anywhere(question, self._out)
         self._measured = {each.tier: self._of_class(each) for each in CLASSES}
+        self._anything = any(each.standings for each in self._measured.values())
+        self._above = {
+            each.tier: Ruling(reason="above_class", numbers={"device_class": each.tier})
+            for each in CLASSES
+        }
 
     def judged(self, device_class: DeviceClass) -> tuple[list[Allowed], dict[Key, Ruling]]:
         """Return what a class may have, and why it may not have the others."""
@@ -146,6 +151,8 @@ class Judge:
             if (late := _estimated_late(estimate, self._rules)) is not None:
                 return late
             found = Allowed(candidate=candidate, estimate=estimate)
+        if gain.faster is None:
+            return found
         return dataclasses.replace(found, faster=gain.faster, faster_by=gain.by)
 
     def _too_slow(self, device_class: DeviceClass) -> dict[str, Standing]:
@@ -161,14 +168,14 @@ class Judge:
 
     def _faster(self, key: Key, device_class: DeviceClass) -> float | None:
         """Return what eight bits gain on the nearest class, from this one down, that says it."""
-        for each in _FROM[device_class.tier]:
+        for each in _FROM[device_class.tier] if self._anything else ():
             if (found := self._measured[each.tier].faster.get(key)) is not None:
                 return found
         return None
 
     def _best_below(self, key: Key, device_class: DeviceClass) -> Allowed | None:
         """Return the nearest class, from this one down, whose devices were fast enough."""
-        for each in _FROM[device_class.tier]:
+        for each in _FROM[device_class.tier] if self._anything else ():
             standing = self._measured[each.tier].standings.get(key)
             if standing is not None and standing.fault is None:
                 candidate = self._question.candidates[key]
@@ -189,10 +196,11 @@ class Judge:
                 return Ruling(reason=standing.fault, numbers={"p95_ms": standing.p95_ms})
             return Ruling(reason="not_measured")
         if candidate.tier > device_class.tier:
-            return Ruling(reason="above_class", numbers={"device_class": device_class.tier})
+            return self._above[device_class.tier]
         if beyond is not None and candidate.tier > beyond:
             return Ruling(reason="not_measured", numbers={"measured_up_to": beyond})
-        for tier, fastest in self._too_slow(device_class).items():
+        slow = self._too_slow(device_class) if self._anything else {}
+        for tier, fastest in slow.items():
             if tier <= candidate.tier:
                 numbers = {"tier": tier, **_over_budget(fastest, self._rules).numbers}
                 return Ruling(reason="tier_too_slow", numbers=numbers)

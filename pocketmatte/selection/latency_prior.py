@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from pocketmatte.selection.classes import DeviceClass
 from pocketmatte.selection.rows import Device, Platform
+from pocketmatte.selection.runs import Run
 
 Estimate: TypeAlias = tuple[float, float, float]
 
@@ -51,6 +53,10 @@ class LatencyPrior(Protocol):
             The estimate, its lower and its upper end, in milliseconds; ``None`` where it has none.
             A tier is ruled out where the upper end is above the budget.
         """
+
+
+PriorOf: TypeAlias = Callable[[Sequence[Run]], LatencyPrior]
+"""Makes a model from the runs of devices that were given: they tell it of their class."""
 
 
 def checked(prior: LatencyPrior, found: Estimate | None) -> Estimate | None:

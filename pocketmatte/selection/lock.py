@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pocketmatte.results import plain
 from pocketmatte.selection.held import stays_inside
 from pocketmatte.selection.json_files import read_shape
 from pocketmatte.selection.policy import Rules, Tier
@@ -245,7 +244,9 @@ class Lock:
 
 def lock_text(lock: Lock) -> str:
     """Return a lock as its file holds it."""
-    return json.dumps(plain(lock), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    from pocketmatte.selection.lock_writing import written  # which knows what a lock is
+
+    return written(lock)
 
 
 def read_lock(path: Path) -> Lock:

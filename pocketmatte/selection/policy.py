@@ -1,7 +1,6 @@
 """What an app asks of a choice: a policy file, read and held to its rules."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from tiers.errors import UsageError
 from tiers.ladder import LADDERS
 
 Process: TypeAlias = Literal["app_foreground", "adb_shell"]
+Prior: TypeAlias = Literal["none", "roofline"]
 Preference: TypeAlias = Literal["speed", "size", "listed"]
 Tier: TypeAlias = Annotated[str, Match("t0[1-9]|t1[0-2]")]
 # 1 h a frame and 1 TB are more than any phone has
@@ -24,8 +24,10 @@ Megabytes: TypeAlias = Annotated[float, Within(0.001, 1e6)]
 FramesPerSecond: TypeAlias = Annotated[float, Within(0.001, 1e4)]
 Decibels: TypeAlias = Annotated[float, Within(0, 1000)]
 
+PRIORS: tuple[Prior, ...] = ("none", "roofline")
 FORMATS = ("executorch", "coreml", "onnx", "coreml-stateful", "coreml-image", "coreai")
 _MOST_BYTES = 2**20
+_WHOLE = ("schema_version", "networks", "prior")  # said of no single network
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +118,7 @@ class Wanted:
 class _Top:
     schema_version: Literal[1]
     networks: tuple[str, ...] | None = None
+    prior: Prior | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,11 +127,13 @@ class Policy:
 
     Attributes:
         networks: That an app ships; ``None`` for all that a bundle holds.
+        prior: Model of latencies for what nobody measured; ``None`` is not said, and means none.
         all: Of every network.
         own: By network.
     """
 
     networks: tuple[str, ...] | None = None
+    prior: Prior | None = None
     all: Wanted = Wanted()
     own: Mapping[str, Wanted] = dataclasses.field(default_factory=dict)
 
@@ -149,6 +154,8 @@ def read_policy(path: Path) -> Policy:
     """
     way_out = "give a policy file"
     data = read_bytes(path, "policy", way_out, _MOST_BYTES)
+    import tomllib  # a choice without a policy does without it
+
     try:
         whole = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also no UTF-8, endless numbers and brackets
@@ -170,13 +177,13 @@ def policy_of(whole: Mapping[str, Any]) -> Policy:
     own = whole.get("network", {})
     if not isinstance(own, dict):
         refuse(f"it is {shown(own)}, not tables [network.NAME]", "network")
-    top = {name: whole[name] for name in ("schema_version", "networks") if name in whole}
+    top = {name: whole[name] for name in _WHOLE if name in whole}
     head = parsed(top, _Top, closed=True)
     _check_names(head.networks, tuple(LADDERS), "networks")
     _check_names(tuple(own) or None, tuple(LADDERS), "network")
     of_all = {name: each for name, each in whole.items() if name not in {*top, "network"}}
     return Policy(
-        networks=head.networks, all=wanted_of(of_all),
+        networks=head.networks, prior=head.prior, all=wanted_of(of_all),
         own={name: _own(name, each) for name, each in own.items()},
     )  # fmt: skip
 

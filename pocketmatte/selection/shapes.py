@@ -6,7 +6,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Never, TypeAlias, TypeVar
 
 Shape = TypeVar("Shape")
@@ -123,17 +123,15 @@ class _Rows:
             each.name: (_reader(hints[each.name], closed), has_default(each))
             for each in dataclasses.fields(kind)
         }
+        self._readers = tuple((name, read) for name, (read, _) in self._fields.items())
 
     def __call__(self, value: Any) -> Any:
         if not isinstance(value, dict):
             refuse(f"it is {shown(value)}, not an object")
-        found, name = {}, ""
         try:
-            for name, (read, _) in self._fields.items():
-                if name in value:
-                    found[name] = read(value[name])
-        except MisfitError as error:
-            raise error.within(name) from None
+            found = {name: read(value[name]) for name, read in self._readers}
+        except (KeyError, MisfitError):  # something is missing or wrong: look what
+            found = self._found(value)
         if len(found) < len(self._fields):
             for name, (_, optional) in self._fields.items():
                 if name not in found and not optional:
@@ -143,6 +141,16 @@ class _Rows:
                 if name not in self._fields:
                     refuse(f"there is no field {shown(name)}; take it out")
         return self._kind(**found)
+
+    def _found(self, value: dict[Any, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, read in self._readers:
+            if name in value:
+                try:
+                    found[name] = read(value[name])
+                except MisfitError as error:
+                    raise error.within(name) from None
+        return found
 
 
 def has_default(field: "dataclasses.Field[Any]") -> bool:
@@ -211,13 +219,19 @@ def _either(readers: list[Reader], value: Any) -> Any:
 def _listed(read: Reader, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         refuse(f"it is {shown(value)}, not a list")
-    found: list[Any] = []
     try:
-        for each in value:
-            found.append(read(each))  # noqa: PERF401 - its length says where a fault is
-    except MisfitError as error:
-        raise error.within(str(len(found))) from None
-    return tuple(found)
+        return tuple([read(each) for each in value])
+    except MisfitError:
+        return tuple(_placed(read, value))
+
+
+def _placed(read: Reader, values: list[Any]) -> Iterator[Any]:
+    """Yield values, and say which of them is wrong."""
+    for place, each in enumerate(values):
+        try:
+            yield read(each)
+        except MisfitError as error:
+            raise error.within(str(place)) from None
 
 
 def _mapped(read: Reader, value: Any) -> Mapping[str, Any]:
@@ -236,6 +250,13 @@ def _ruled(read: Reader, rules: tuple[Any, ...]) -> Reader:
     patterns = [re.compile(rule.pattern) for rule in rules if isinstance(rule, Match)]
     bounds = [rule for rule in rules if isinstance(rule, Within)]
 
+    plain_text = read is _text and len(patterns) == 1 and not bounds
+    fits = patterns[0].fullmatch if plain_text else re.compile("").fullmatch
+
+    def matched(value: Any) -> Any:
+        """Read what is right without a second look; what is not, ``ruled`` refuses."""
+        return value if type(value) is str and value.isascii() and fits(value) else ruled(value)
+
     def ruled(value: Any) -> Any:
         found = read(value)
         for pattern in patterns:
@@ -248,4 +269,4 @@ def _ruled(read: Reader, rules: tuple[Any, ...]) -> Reader:
                 refuse(f"it is {shown(value)}; it must be {bound.most:g} or less")
         return found
 
-    return ruled
+    return matched if plain_text else ruled

@@ -1,15 +1,18 @@
 """Copy what a lock takes out of a bundle, and nothing else: whole or not at all, hashes checked."""
 
 import dataclasses
+import hashlib
 import shutil
 from pathlib import Path, PurePosixPath
 
-from export.artifact import inside, members, sha256_of
+from export.artifact import inside, members, sha256_of, write_text
 from export.atomic import whole
 from pocketmatte.results import FOLDER
 from pocketmatte.selection.held import MANIFEST, Artifact, Manifest, read_manifest
 from pocketmatte.selection.json_files import read_bytes
 from pocketmatte.selection.lock import FILE_NAME, Lock, LockedFile, files_of, read_lock
+from pocketmatte.selection.on_device.carried import carried_files, files_beside, paths_beside
+from pocketmatte.selection.on_device.device_file import DEVICE_FILE
 from tiers.errors import BundleError, UsageError
 
 _AGAIN = "run pocketmatte select again"
@@ -21,7 +24,8 @@ class Shipped:
 
     Attributes:
         out: The folder.
-        files: Paths below it, as in the bundle; the lock is beside them.
+        files: Paths below it, as in the bundle; the lock is beside them, and where a device is to
+            choose among neighbours what it needs for that.
         size_bytes: Of the files.
     """
 
@@ -30,13 +34,15 @@ class Shipped:
     size_bytes: int
 
 
-def ship(lock_path: Path, root: Path, out: Path) -> Shipped:
+def ship(lock_path: Path, root: Path, out: Path, neighbours: int | None = None) -> Shipped:
     """Copy the files that a lock takes, with the lock beside them.
 
     Args:
         lock_path: The lock.
         root: The bundle that it was made of.
         out: A folder that is new, empty, or was written so before; it is replaced whole.
+        neighbours: How many tiers to copy on each side of what is taken, for a device to step to,
+            with ``tiers.device.json``; ``None`` for what is taken and nothing else.
 
     Raises:
         BundleError: If the lock is stale, takes nothing or escapes, a file is missing or not the
@@ -45,11 +51,17 @@ def ship(lock_path: Path, root: Path, out: Path) -> Shipped:
     """
     lock = read_lock(lock_path)
     text = read_bytes(lock_path, "lock", _AGAIN)
-    _check_fresh(lock_path, lock, root)
+    check_fresh(lock_path, lock, root)
     files = files_of(lock)
     if not files:
         msg = f"{lock_path} takes no file; {_AGAIN} with other budgets"
         raise BundleError(msg)
+    device_text = None
+    if neighbours is not None:
+        sha256 = hashlib.sha256(text).hexdigest()
+        manifest, _ = read_manifest(root)
+        device_text, extra = files_beside(lock, lock_path, sha256, manifest, neighbours)
+        files = carried_files(files, extra)
     _check_folder(out, root)
     sources = {file.path: inside(root, file.path) for file in files}
     with whole(out) as partial:
@@ -59,6 +71,8 @@ def ship(lock_path: Path, root: Path, out: Path) -> Shipped:
         for file in files:  # after all, since two names may be one on some disks
             _check_copy(partial / file.path, file)
         (partial / FILE_NAME).write_bytes(text)
+        if device_text is not None:
+            write_text(partial / DEVICE_FILE, device_text)
     size_bytes = sum(file.size_bytes for file in files)
     return Shipped(out=out, files=tuple(file.path for file in files), size_bytes=size_bytes)
 
@@ -77,7 +91,12 @@ def bundle_of(lock_path: Path, bundle: Path | None) -> Path:
     return lock_path.parent
 
 
-def _check_fresh(lock_path: Path, lock: Lock, root: Path) -> None:
+def check_fresh(lock_path: Path, lock: Lock, root: Path) -> None:
+    """Refuse a lock of another manifest, of other verdicts, or of files that are not listed.
+
+    Raises:
+        BundleError: If it is stale, or the bundle is damaged.
+    """
     manifest, sha256 = read_manifest(root)
     if sha256 != lock.inputs.manifest_sha256:
         msg = (
@@ -126,6 +145,7 @@ def _check_folder(out: Path, root: Path) -> None:
     known = set()
     if (out / FILE_NAME).is_file():
         known = {PurePosixPath(file.path) for file in files_of(read_lock(out / FILE_NAME))}
+        known |= paths_beside(out)
     for path in sorted(out.rglob("*")):
         name = PurePosixPath(path.relative_to(out).as_posix())
         ours = name == PurePosixPath(FILE_NAME) or known.intersection((name, *name.parents))
@@ -140,7 +160,7 @@ def _copy(source: Path, to: Path, root: Path) -> None:
     if not source.exists():
         msg = f"{source.relative_to(root)} is missing from {root}; build it again"
         raise BundleError(msg)
-    if to.exists() or to.name == FILE_NAME:
+    if to.exists() or to.name in (FILE_NAME, DEVICE_FILE):
         msg = f"{to.name} would be there twice; build the bundle again"
         raise BundleError(msg)
     to.parent.mkdir(parents=True, exist_ok=True)

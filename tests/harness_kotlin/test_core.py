@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,42 @@ def test_a_vector_that_says_otherwise_is_noticed(
     _tampered_number(copy / file, *keys)
     found = run_junit(core, [f"{PACKAGE}.VectorsTest"], vectors=copy)
     assert found.run == 4
+    assert len(found.failed) == 1
+    assert found.failed[0].startswith(noticed)
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "wrong", "noticed"),
+    [
+        ("places", (40, "expected", "device_class"), "t00", "a device is in the class that Python"),
+        ("decisions", (0, "expected", "refused"), "other", "what is run, what is held and what is"),
+        ("hostile", (0, "expected"), False, "a hostile file is refused where Python refuses it"),
+        (
+            "calibrations",
+            (0, "expected", "why"),
+            "other",
+            "a calibration comes to what Python says",
+        ),
+        ("memories", (0, "expected", "is_due"), None, "what is remembered is what Python remember"),
+        ("thermals", (0, "changes", 3, "at_ms"), 1, "a warm phone goes down and up when Python sa"),
+    ],
+)
+def test_a_choice_on_the_device_that_departs_from_python_is_noticed(
+    core: Path, vectors: Path, tmp_path: Path, file: str, keys: tuple[str | int, ...], wrong: Any,
+    noticed: str,
+) -> None:  # fmt: skip
+    copy = tmp_path / "vectors"
+    shutil.copytree(vectors, copy)
+    path = copy / "on_device" / f"{file}.json"
+    content = json.loads(path.read_text())
+    place = content["cases"]
+    for key in keys[:-1]:
+        place = place[key]
+    assert place[keys[-1]] != wrong
+    place[keys[-1]] = not place[keys[-1]] if wrong is None else wrong
+    path.write_text(json.dumps(content))
+    found = run_junit(core, [f"{PACKAGE}.OnDeviceVectorsTest"], vectors=copy)
+    assert found.run == 6
     assert len(found.failed) == 1
     assert found.failed[0].startswith(noticed)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 BARE_MODULES = (
+    "pocketmatte.cost_model.prior",
     "pocketmatte.selection.evidence", "pocketmatte.selection.front",
     "pocketmatte.selection.lookup", "pocketmatte.selection.shipping",
     "tiers.contract", "tiers.errors", "tiers.ladder", "tiers.spec",

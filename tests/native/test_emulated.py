@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pocketmatte.native.counting import instructions_of
 from pocketmatte.native.emulation import CPUS
 from pocketmatte.native.runs import Subject, emulated_run, host_run
 from tests.adb.small_bundle import write_bundle
-from tests.native.programs import times
+from tests.native.programs import contract, times
 from tiers.errors import RuntimeUnavailableError
 
 
@@ -26,6 +28,28 @@ def test_the_instructions_of_a_frame_repeat_exactly(arm_runner: Path, subject: S
     assert first is not None
     assert first == second
     assert first > 1000
+
+
+def test_the_instructions_of_a_file_repeat_exactly(arm_runner: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.pte"
+    path.write_bytes(times(0.5))
+    given = {"frame": np.full((1, 1, 4, 8), 0.5, dtype=np.float32)}
+    model = CPUS["cortex-a76"]
+    first, second = (
+        instructions_of(path, contract(), given, model, runner=arm_runner) for _ in range(2)
+    )
+    assert first == second > 1000
+
+
+def test_without_an_arm_python_an_onnx_file_is_not_counted(
+    arm_runner: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.onnx"
+    path.write_bytes(b"")
+    with pytest.raises(RuntimeUnavailableError, match="fetch it with: pocketmatte runner"):
+        instructions_of(
+            path, contract(), {}, CPUS["cortex-a76"], runner=arm_runner, python=tmp_path / "none"
+        )
 
 
 def test_what_is_emulated_is_no_device_and_its_latency_is_none(

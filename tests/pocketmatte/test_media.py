@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -127,6 +128,25 @@ def test_a_phones_rotation_is_applied(
         assert frame.shape == (*source.size_hw, 3)
         assert frame.flags.c_contiguous
         assert_colours(corners(frame), wanted)
+
+
+@pytest.mark.parametrize("matrix", [None, (-ONE, 0, 0, ONE), (0, ONE, ONE, 0)])
+def test_frames_that_were_given_do_not_stay_in_memory(
+    tmp_path: Path, matrix: tuple[int, ...] | None
+) -> None:
+    path = tmp_path / "long.mp4"
+    held = None if matrix is None else [*matrix[:2], 0, *matrix[2:], 0, 0, 0, 1 << 30]
+    write_video(path, noise(60), matrix=held)
+    gc.collect()
+    gc.disable()  # frames in rings of references would stay until it runs
+    try:
+        before = sum(type(each) is av.VideoFrame for each in gc.get_objects())
+        given = sum(1 for _ in open_frames(path))
+        after = sum(type(each) is av.VideoFrame for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert given == 60
+    assert after - before < 5
 
 
 @pytest.mark.parametrize("size_hw", [(33, 47), (1, 1), (5, 64)])

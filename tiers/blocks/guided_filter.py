@@ -51,17 +51,52 @@ class DeepGuidedFilter(nn.Module):
         self, fine: Tensor, coarse: Tensor, residual: Tensor, alpha: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Fit the models at working size and apply them at full size."""
-        fine_x = torch.cat([fine, functional.conv2d(fine, self.mean_weight)], dim=1)
-        x = torch.cat([coarse, functional.conv2d(coarse, self.mean_weight)], dim=1)
+        slope, offset = self._models(coarse, residual, alpha, hidden)
+        return (
+            _at_full_size(slope[:, :3], offset[:, :3], fine),
+            _at_full_size(slope[:, 3:], offset[:, 3:], self._mean(fine)),
+        )
+
+    def matted(
+        self, fine: Tensor, coarse: Tensor, residual: Tensor, alpha: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what ``forward`` does, its residual added to the frame already.
+
+        ``x + (A x + b)`` is ``(A + 1) x + b``, and 1 is added at working size: a pass less over
+        the whole frame.
+
+        Returns:
+            Foreground ``(N, 3, H, W)`` and alpha ``(N, 1, H, W)``, not yet clamped.
+        """
+        slope, offset = self._models(coarse, residual, alpha, hidden)
+        return (
+            _at_full_size(slope[:, :3] + 1, offset[:, :3], fine),
+            _at_full_size(slope[:, 3:], offset[:, 3:], self._mean(fine)),
+        )
+
+    def _models(
+        self, coarse: Tensor, residual: Tensor, alpha: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return slope and offset ``(N, 4, h, w)`` of foreground and alpha."""
+        x = torch.cat([coarse, self._mean(coarse)], dim=1)
         y = torch.cat([residual, alpha], dim=1)
         mean_x = self.box_filter(x)
         mean_y = self.box_filter(y)
         covariance = self.box_filter(x * y) - mean_x * mean_y
         variance = self.box_filter(x * x) - mean_x * mean_x
         slope = self.conv(torch.cat([covariance, variance, hidden], dim=1))
-        offset = mean_y - slope * mean_x
-        size = fine.shape[2:]
-        slope = functional.interpolate(slope, size, mode="bilinear", align_corners=False)
-        offset = functional.interpolate(offset, size, mode="bilinear", align_corners=False)
-        out = slope * fine_x + offset
-        return out[:, :3], out[:, 3:]
+        return slope, mean_y - slope * mean_x
+
+    def _mean(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, self.mean_weight)
+
+
+def _at_full_size(slope: Tensor, offset: Tensor, x: Tensor) -> Tensor:
+    """Apply models of working size.
+
+    Foreground and alpha are cut apart before and not after: no copy at full size.
+    """
+    size = x.shape[2:]
+    slope = functional.interpolate(slope, size, mode="bilinear", align_corners=False)
+    offset = functional.interpolate(offset, size, mode="bilinear", align_corners=False)
+    return slope * x + offset

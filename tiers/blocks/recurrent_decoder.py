@@ -113,7 +113,9 @@ def _doubled(x: Tensor, like: Tensor) -> Tensor:
 
 def _halved(x: Tensor) -> Tensor:
     """Average 2x2 pixels; the last row or column of an odd size is averaged with itself."""
-    odd = x.shape[2] % 2 or x.shape[3] % 2
-    if not odd:
-        return functional.avg_pool2d(x, 2, 2)  # the form that XNNPACK takes
-    return functional.avg_pool2d(x, 2, 2, ceil_mode=True, count_include_pad=False)
+    # by copies, not by ceil_mode: the form that XNNPACK takes
+    if x.shape[2] % 2:
+        x = torch.cat([x, x[:, :, -1:]], dim=2)
+    if x.shape[3] % 2:
+        x = torch.cat([x, x[:, :, :, -1:]], dim=3)
+    return functional.avg_pool2d(x, 2, 2)

@@ -65,8 +65,13 @@ class Rvm(nn.Module):
         self, frame: Tensor, states: Sequence[Tensor] | None = None, ratio: float = 1.0
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Matte one frame."""
-        residual, alpha, _, states_next = self.matte(frame, states, ratio)
-        return (frame + residual).clamp(0, 1), alpha.clamp(0, 1), states_next
+        small = _downsampled(frame, ratio)
+        residual, alpha, hidden, states_next = self._small_matte(small, states)
+        if ratio == 1:
+            foreground = frame + residual
+        else:
+            foreground, alpha = self.refiner.matted(frame, small, residual, alpha, hidden)
+        return foreground.clamp(0, 1), alpha.clamp(0, 1), states_next
 
     def matte(
         self, frame: Tensor, states: Sequence[Tensor] | None = None, ratio: float = 1.0
@@ -78,9 +83,7 @@ class Rvm(nn.Module):
             features at working size, and the next states.
         """
         small = _downsampled(frame, ratio)
-        hidden, states_next = self._hidden(small, states)
-        matte = self.project_mat(hidden)
-        residual, alpha = matte[:, :3], matte[:, 3:]
+        residual, alpha, hidden, states_next = self._small_matte(small, states)
         if ratio != 1:
             residual, alpha = self.refiner(frame, small, residual, alpha, hidden)
         return residual, alpha, hidden, states_next
@@ -100,6 +103,14 @@ class Rvm(nn.Module):
             height, width = -(-height // 2), -(-width // 2)
             states.append(frame.new_zeros(batch, channels, height, width))
         return tuple(states)
+
+    def _small_matte(
+        self, small: Tensor, states: Sequence[Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+        """Return what ``matte`` does, at working size."""
+        hidden, states_next = self._hidden(small, states)
+        matte = self.project_mat(hidden)
+        return matte[:, :3], matte[:, 3:], hidden, states_next
 
     def _hidden(
         self, small: Tensor, states: Sequence[Tensor] | None

@@ -55,7 +55,7 @@ private func measured(_ words: [String]) async -> Measurement {
 }
 
 #if DEBUG
-private let isReleaseBuild = false
+let isReleaseBuild = false
 #else
-private let isReleaseBuild = true
+let isReleaseBuild = true
 #endif

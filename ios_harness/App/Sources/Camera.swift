@@ -5,7 +5,9 @@ import Foundation
 import MatteCore
 import MatteCoreML
 
-/// The front camera, each frame laid over green. Frames that come while one is at work are dropped.
+/// The front camera, each frame laid over green by the tier that the bundle's lock chooses for this
+/// device, or by `t04` where the bundle has no lock. Frames that come while one is at work are
+/// dropped.
 final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBufferDelegate {
     @Published var picture: CGImage?
     @Published var trouble: String?
@@ -13,19 +15,24 @@ final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBu
     private let session = AVCaptureSession()
     private let queue = DispatchQueue(label: "dev.pocketmatte.harness.camera")
     private let context = CIContext()
-    private var stream: MatteStream?
+    private let bundle = URL.documentsDirectory.appendingPathComponent("bundle")
+    private var chosen: ChosenStream?  // of the queue, as what follows
+    private var changes: ThermalChanges?
+    private var isOpening = false
 
     func start() async {
         do {
             guard await AVCaptureDevice.requestAccess(for: .video) else {
                 throw Fault("no camera without permission; allow it in Settings")
             }
-            let bundle = URL.documentsDirectory.appendingPathComponent("bundle")
-            let stream = try await MatteStream.make(
-                bundle, tier: "t04", recipe: "fp16", on: .neuralEngine)
+            let bundle = self.bundle
+            let chosen = try await Task.detached { try await choice(of: bundle) }.value
             try connect()
             queue.async {
-                self.stream = stream
+                self.chosen = chosen
+                self.changes = ThermalChanges(on: self.queue) { [weak self] status in
+                    self?.chosen?.stepper.warmed(status)
+                }
                 self.session.startRunning()
             }
         } catch {
@@ -58,13 +65,35 @@ final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBu
         _ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer,
         from connection: AVCaptureConnection
     ) {
-        guard let stream, let buffer = CMSampleBufferGetImageBuffer(sampleBuffer) else { return }
+        guard let chosen, let buffer = CMSampleBufferGetImageBuffer(sampleBuffer) else { return }
         do {
-            let frame = cut(CIImage(cvPixelBuffer: buffer), height: stream.height, stream.width)
-            let laid = try stream.composite(frame, over: [0, 1, 0])
-            show(image(laid, height: stream.height, width: stream.width), nil)
+            let laid = try chosen.stepper.frame { stream, _ -> CGImage? in
+                let frame = cut(CIImage(cvPixelBuffer: buffer), height: stream.height, stream.width)
+                let over = try stream.composite(frame, over: [0, 1, 0])
+                return image(over, height: stream.height, width: stream.width)
+            }
+            show(laid, nil)
         } catch {
             show(nil, oneLine(error))
+        }
+        openWanted(chosen)
+    }
+
+    /// Open the tier to step to beside the one that runs, which goes on until it is there.
+    private func openWanted(_ chosen: ChosenStream) {
+        let stepper = chosen.stepper
+        guard let step = stepper.wanted, !isOpening else { return }
+        isOpening = true
+        Task.detached { [bundle, queue] in
+            do {
+                let stream = try await MatteStream.make(
+                    bundle, tier: step.tier, recipe: step.recipe, on: chosen.delegate)
+                queue.async { stepper.opened(stream, step) }
+            } catch {
+                let why = oneLine(error)
+                queue.async { stepper.refused(why) }
+            }
+            queue.async { self.isOpening = false }
         }
     }
 
@@ -99,4 +128,19 @@ final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBu
             self.trouble = trouble
         }
     }
+}
+
+private func choice(of bundle: URL) async throws -> ChosenStream {
+    let lock = bundle.appendingPathComponent("tiers.lock.json")
+    if FileManager.default.fileExists(atPath: lock.path) {
+        let version = Bundle.main.infoDictionary?["CFBundleVersion"] as? String ?? ""
+        return try await chosenStream(
+            bundle, on: .neuralEngine, app: version, debuggable: !isReleaseBuild)
+    }
+    let step = HeldStep(tier: "t04", format: "coreml", recipe: "fp16", files: [])
+    let stream = try await MatteStream.make(
+        bundle, tier: step.tier, recipe: step.recipe, on: .neuralEngine)
+    let stepper = Stepper(
+        [step], at: 0, limitMs: nil, clock: SystemClock(), status: nil, model: stream)
+    return ChosenStream(stepper, on: .neuralEngine)
 }

@@ -7,18 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pocketmatte.cut.clock import Clock
+from pocketmatte.cut.kinds import kind_of
 from pocketmatte.cut.networks import Chosen
 from pocketmatte.cut.request import Cut
 from pocketmatte.cut.rounds import Round, read_script
 from pocketmatte.cut.run import CutOut, cut_out
 from pocketmatte.cut.work import work_path
+from pocketmatte.cut.writers import writing
 from tests.pocketmatte.cut.made import (
+    HW,
     Clip,
     Cutter,
     read_alpha_video,
@@ -122,7 +127,8 @@ def test_ctrl_c_leaves_the_old_output_and_says_how_it_ended(
     monkeypatch.setattr("pocketmatte.commands.cutting.progress", stopping_after(25))
     source = nine.folder(tmp_path / "clip")
     said = cutter.said(source, tmp_path / "out.webm", "--method", "rvm")
-    assert said.refusal(130) == "stopped; what was finished is kept, nothing is half-written"
+    told = "stopped; what was finished is kept: the same command with --resume goes on"
+    assert said.refusal(130) == told
     assert (tmp_path / "out.webm").read_text() == "old"
     monkeypatch.undo()
     line = cutter.said(source, tmp_path / "out.webm", "--method", "rvm").refusal(2)
@@ -133,6 +139,60 @@ def test_ctrl_c_leaves_the_old_output_and_says_how_it_ended(
     result = cutter.cut(source, tmp_path / "out.webm", "--method", "rvm", "--resume")
     assert result["resumed"] is True
     assert len(read_alpha_video(tmp_path / "out.webm")) == 9
+
+
+def test_ctrl_c_before_anything_is_kept_promises_nothing(
+    cutter: Cutter, nine: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pocketmatte.commands.cutting.progress", stopping_after(3))
+    source = nine.folder(tmp_path / "clip")
+    said = cutter.said(source, tmp_path / "out.webm", "--method", "rvm")
+    assert said.refusal(130) == "stopped; what was finished is kept, nothing is half-written"
+    assert not work_path(tmp_path / "out.webm").exists()
+
+
+def test_ctrl_c_at_the_terminal_says_how_to_go_on(
+    cutter: Cutter, nine: Clip, tmp_path: Path, root: Path
+) -> None:
+    source = nine.folder(tmp_path / "clip")
+    words = ["--method", "rvm", "--tier", "t01", "--threads", "1"]
+    out = tmp_path / "out"
+    # a process in the background begins with SIGINT ignored
+    script = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + STALL
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "cut", str(source), *words, "--out", str(out)],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not (work_path(out) / "rvm.npz").is_file() and process.poll() is None:
+            assert time.monotonic() < end, "no frame was kept"
+            time.sleep(0.02)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 130, told
+    (line,) = told.splitlines()
+    assert line.endswith("the same command with --resume goes on")
+    assert cutter.cut(source, out, "--method", "rvm", "--resume")["resumed"] is True
+
+
+def test_a_video_that_is_written_twice_is_the_same_to_the_bit(nine: Clip, tmp_path: Path) -> None:
+    kind = kind_of(tmp_path / "a.mp4")
+    frames = [np.roll(frame, shift, axis=1) for shift in range(5) for frame in nine.frames]
+    clock = Clock(rate=Fraction(25), ticks=None, start=Fraction(0))
+    made = set()
+    for number in range(5):
+        path = tmp_path / f"{number}.mp4"
+        with writing(path, kind, HW, clock, alpha=False, sound_of=None) as writer:
+            for index, frame in enumerate(frames):
+                writer.write(index, frame)
+        made.add(path.read_bytes())
+    assert len(made) == 1
 
 
 def test_a_changed_mask_or_video_is_not_gone_on_with(

@@ -112,7 +112,7 @@ def test_both_ends_take_the_same_options() -> None:
     typed = {renamed.get(name, name) for name in ours} - {"--bundle"}
     listed = {
         "--device", "--class", "--facts", "--all", "--platform", "--network", "--policy",
-        "--results", "--out", "--check", "--explain", "--json", *OPTIONS,
+        "--prior", "--results", "--out", "--check", "--explain", "--json", *OPTIONS,
     }  # fmt: skip
     assert typed == listed
     with pytest.raises(SystemExit) as ended:

@@ -16,32 +16,26 @@ import androidx.camera.core.ImageAnalysis
 import androidx.camera.core.ImageProxy
 import androidx.camera.lifecycle.ProcessCameraProvider
 import java.util.concurrent.Executors
-import org.pocketmatte.harness.core.Artifact
-import org.pocketmatte.harness.core.Budget
+import org.pocketmatte.harness.core.Cancellation
 import org.pocketmatte.harness.core.HarnessException
-import org.pocketmatte.harness.core.LiveMatte
-import org.pocketmatte.harness.core.LoadedProgram
-import org.pocketmatte.harness.core.Manifest as BundleManifest
-import org.pocketmatte.harness.core.UsageException
+import org.pocketmatte.harness.core.Stepper
 import org.pocketmatte.harness.core.composite
-import org.pocketmatte.harness.core.decide
-import org.pocketmatte.harness.core.foreign
-import org.pocketmatte.harness.core.inside
 import org.pocketmatte.harness.core.middle
 import org.pocketmatte.harness.core.planesOf
+import org.pocketmatte.harness.probes.ThermalChanges
 
-private const val NETWORK = "rvm"
 private const val BEHIND = 0x00a040 // the colour that the subject is laid over
 private const val NANOS_PER_MS = 1_000_000
-private val BUDGET = Budget(frameMs = 33.3, peakBytes = null, process = "app_foreground")
 
-/** The camera, matted by the tier that this device's own results speak for, over a colour. */
+/** The camera, over a colour, matted by the tier that is chosen for this device. */
 class CameraActivity : ComponentActivity() {
     // All that touches the network runs here, one frame after the other.
     private val worker = Executors.newSingleThreadExecutor()
     private lateinit var picture: ImageView
     private lateinit var caption: TextView
-    private var program: LoadedProgram? = null
+    private val cancellation = Cancellation()
+    private var stepper: Stepper<LiveTier>? = null
+    private var changes: ThermalChanges? = null
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -74,35 +68,30 @@ class CameraActivity : ComponentActivity() {
     }
 
     override fun onDestroy() {
-        worker.execute { program?.close() }
+        cancellation.request()
+        worker.execute {
+            changes?.close()
+            stepper?.close()
+        }
         worker.shutdown()
         super.onDestroy()
     }
 
     private fun prepare() {
         try {
-            val decision = decide(resultsFolder(this), NETWORK, BUDGET)
-            val tier = decision.tier ?: throw UsageException(
-                "no result of this device keeps ${BUDGET.frameMs} ms; run the benchmark of " +
-                    "$NETWORK first. Ruled out: ${decision.ruledOut}"
-            )
-            val manifest = BundleManifest.read(bundleFolder(this))
-            val artifact = manifest.of(tier.chosen, tier.orientation)[0]
-            val engine = engine(artifact.format, tier.delegate, tier.threads)
-            val loaded = foreign("${artifact.path} cannot be loaded") {
-                engine.load(inside(bundleFolder(this), artifact.path), artifact)
-            }
-            program = loaded
-            val live = LiveMatte(artifact, loaded)
-            runOnUiThread { open(artifact, live) }
+            val stepper = chosen(this, cancellation)
+            this.stepper = stepper
+            changes = ThermalChanges(this, stepper::warmed)
+            val orientation = stepper.look { it.artifact.orientation }
+            runOnUiThread { open(orientation, stepper) }
         } catch (error: HarnessException) {
             runOnUiThread { caption.text = error.message }
         }
     }
 
-    private fun open(artifact: Artifact, live: LiveMatte) {
+    private fun open(orientation: String, stepper: Stepper<LiveTier>) {
         requestedOrientation =
-            if (artifact.orientation == "portrait") ActivityInfo.SCREEN_ORIENTATION_PORTRAIT
+            if (orientation == "portrait") ActivityInfo.SCREEN_ORIENTATION_PORTRAIT
             else ActivityInfo.SCREEN_ORIENTATION_LANDSCAPE
         val coming = ProcessCameraProvider.getInstance(this)
         val bind = Runnable {
@@ -111,32 +100,37 @@ class CameraActivity : ComponentActivity() {
                 .setOutputImageFormat(ImageAnalysis.OUTPUT_IMAGE_FORMAT_RGBA_8888)
                 .setOutputImageRotationEnabled(true)
                 .build()
-            analysis.setAnalyzer(worker, ImageAnalysis.Analyzer { show(it, artifact, live) })
+            analysis.setAnalyzer(worker, ImageAnalysis.Analyzer { show(it, stepper) })
             coming.get().bindToLifecycle(this, CameraSelector.DEFAULT_FRONT_CAMERA, analysis)
         }
         coming.addListener(bind, mainExecutor)
     }
 
-    private fun show(image: ImageProxy, artifact: Artifact, live: LiveMatte) {
+    private fun show(image: ImageProxy, stepper: Stepper<LiveTier>) {
         try {
-            val (height, width) = artifact.outputHw
             val began = System.nanoTime()
-            val cut = fitted(image.toBitmap(), artifact.outputHw)
-            val pixels = IntArray(width * height)
-            cut.getPixels(pixels, 0, width, 0, 0, width, height)
-            val matted = live.matte(planesOf(pixels))
-            val shown = composite(matted.foreground, matted.alpha, BEHIND)
+            val bitmap = stepper.frame { tier, _ -> matted(image, tier) }
             val ms = (System.nanoTime() - began) / NANOS_PER_MS
-            val bitmap = Bitmap.createBitmap(shown, width, height, Bitmap.Config.ARGB_8888)
+            val said = "${stepper.step.tier} ${stepper.step.recipe}: $ms ms"
             runOnUiThread {
                 picture.setImageBitmap(bitmap)
-                caption.text = "${artifact.path}: $ms ms"
+                caption.text = said
             }
         } catch (error: HarnessException) {
             runOnUiThread { caption.text = error.message }
         } finally {
             image.close()
         }
+    }
+
+    private fun matted(image: ImageProxy, tier: LiveTier): Bitmap {
+        val (height, width) = tier.artifact.outputHw
+        val cut = fitted(image.toBitmap(), tier.artifact.outputHw)
+        val pixels = IntArray(width * height)
+        cut.getPixels(pixels, 0, width, 0, 0, width, height)
+        val matted = tier.live.matte(planesOf(pixels))
+        val shown = composite(matted.foreground, matted.alpha, BEHIND)
+        return Bitmap.createBitmap(shown, width, height, Bitmap.Config.ARGB_8888)
     }
 
     private fun fitted(bitmap: Bitmap, toHw: List<Int>): Bitmap {

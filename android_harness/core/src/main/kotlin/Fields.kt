@@ -8,6 +8,8 @@ import com.google.gson.JsonParseException
 import com.google.gson.stream.JsonReader
 import java.io.File
 import java.io.IOException
+import java.nio.ByteBuffer
+import java.nio.charset.CharacterCodingException
 
 private val SHA256 = Regex("[0-9a-f]{64}")
 private val WHOLE = Regex("-?[0-9]{1,18}")
@@ -25,6 +27,7 @@ internal class MalformedException(where: String, problem: String) :
  */
 internal class Fields private constructor(private val members: JsonObject, private val at: String) {
     private val known = HashSet<String>()
+    private var open = false
 
     fun text(name: String): String = textOrNull(name) ?: throw wrong(name, "is null, not a text")
 
@@ -110,6 +113,31 @@ internal class Fields private constructor(private val members: JsonObject, priva
         return sizes.map { it!!.toInt() }
     }
 
+    /** A text of a form, all of it. */
+    fun matched(name: String, form: Regex): String {
+        val value = text(name)
+        if (!form.matches(value)) throw wrong(name, "is not of the form ${form.pattern}")
+        return value
+    }
+
+    fun matchedOrNull(name: String, form: Regex): String? =
+        if (element(name).isJsonNull) null else matched(name, form)
+
+    fun notNegativeOrNull(name: String): Long? =
+        if (element(name).isJsonNull) null else notNegative(name)
+
+    fun textList(name: String): List<String> = array(name).map {
+        if (!it.isJsonPrimitive || !it.asJsonPrimitive.isString) {
+            throw wrong(name, "holds more than texts")
+        }
+        it.asString
+    }
+
+    /** Lets members be that are not known: a file of a later release, or more than is looked at. */
+    fun skipOthers() {
+        open = true
+    }
+
     /** Names a member that is not looked at. */
     fun skip(vararg names: String) {
         known.addAll(names)
@@ -133,6 +161,7 @@ internal class Fields private constructor(private val members: JsonObject, priva
     }
 
     private fun refuseOthers() {
+        if (open) return
         val other = members.keySet().firstOrNull { it !in known } ?: return
         throw wrong(other, "is not known")
     }
@@ -163,6 +192,17 @@ internal class Fields private constructor(private val members: JsonObject, priva
                 throw BundleException("$file is no $what: ${error.message}; $mend", error)
             }
         }
+
+        /** Reads what bytes say, in UTF-8. */
+        fun <T> ofBytes(bytes: ByteArray, what: String, mend: String, read: (Fields) -> T): T =
+            try {
+                val text = Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString()
+                of(parsed(text), "", read)
+            } catch (error: CharacterCodingException) {
+                throw BundleException("$what is no UTF-8; $mend", error)
+            } catch (error: MalformedException) {
+                throw BundleException("$what cannot be read: ${error.message}; $mend", error)
+            }
 
         private fun parsed(text: String): JsonElement {
             val reader = JsonReader(text.reader())

@@ -6,8 +6,12 @@ import android.content.pm.ApplicationInfo
 import android.os.BatteryManager
 import android.os.Build
 import android.os.PowerManager
+import java.io.Closeable
 import org.pocketmatte.harness.core.BatteryProbe
+import org.pocketmatte.harness.core.CalibrationKey
 import org.pocketmatte.harness.core.DeviceFacts
+import org.pocketmatte.harness.core.Facts
+import org.pocketmatte.harness.core.OnDevice
 import org.pocketmatte.harness.core.ThermalProbe
 import org.pocketmatte.harness.core.isEmulator
 
@@ -19,6 +23,22 @@ class AndroidThermal(context: Context) : ThermalProbe {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) power.currentThermalStatus else null
 
     override fun celsius(): Double? = null
+}
+
+/** Tells of every change of the thermal status, until it is closed; of none before API 29. */
+class ThermalChanges(context: Context, told: (Int?) -> Unit) : Closeable {
+    private val power = service(context, PowerManager::class.java)
+    private val listener =
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q) null
+        else PowerManager.OnThermalStatusChangedListener { told(it) }
+
+    init {
+        listener?.let { power.addThermalStatusListener(it) }
+    }
+
+    override fun close() {
+        listener?.let { power.removeThermalStatusListener(it) }
+    }
 }
 
 /** The battery, as the system sees it. */
@@ -42,6 +62,21 @@ private fun <T : Any> service(context: Context, type: Class<T>): T =
 /** Says whether the app is a debug build, whose latencies are worth nothing. */
 fun isDebuggable(context: Context): Boolean =
     context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0
+
+/** Returns what a choice on the device goes by. */
+fun selfFacts(context: Context) = Facts(deviceFacts(context), Build.DEVICE)
+
+/** Returns what a calibration holds for: this device, system, app and lock. */
+fun calibrationKey(context: Context, held: OnDevice, app: String): CalibrationKey {
+    val facts = deviceFacts(context)
+    return CalibrationKey(
+        device = "${facts.manufacturer} ${facts.model} ${facts.ramBytes}",
+        osBuild = Build.FINGERPRINT,
+        app = app,
+        lockSha256 = held.lockSha256,
+        deviceSha256 = held.deviceSha256
+    )
+}
 
 /** Returns what the system says of the device; `null` where it does not say. */
 fun deviceFacts(context: Context): DeviceFacts {

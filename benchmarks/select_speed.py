@@ -1,0 +1,107 @@
+"""How long ``select`` takes on a bundle of every network, tier and recipe, in a bare Python.
+
+    python -m benchmarks.select_speed
+    python -m benchmarks.select_speed --turns 30 --bundle build/bundle
+
+Writes a manifest of about 1,850 files and what ``verify`` says of them, without the files, into a
+folder that is removed afterwards, and prints the fastest of many processes, from start to end:
+their time on the processor, since other work only ever adds to it.
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pocketmatte.console import stdout, table
+from tiers.contract_table import PROGRAMS, contracts
+from tiers.errors import PocketMatteError
+from tiers.ladder import LADDERS
+
+_ROOT = Path(__file__).parents[1]
+_FILES = (
+    ("executorch", ".pte", ("fp32", "fp16", "w8a8")),
+    ("onnx", ".onnx", ("fp32", "fp16", "w8", "w8a8")),
+    ("coreml", ".mlpackage", ("fp32", "fp16", "w8", "w8a8")),
+)
+_ASKED = (
+    ("one class", ("--class", "t06", "--platform", "android", "--budget-fps", "30")),
+    ("one class, roofline",
+     ("--class", "t06", "--platform", "android", "--budget-fps", "30", "--prior", "roofline")),
+    ("all classes", ("--all",)),
+    ("all classes, lock written", ("--all", "--out")),
+)  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the times."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--bundle", type=Path, help="another bundle than the one that is made up")
+    parser.add_argument("--turns", type=int, default=15)
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = given.bundle or _written(Path(folder) / "bundle")
+        files = len(json.loads((bundle / "manifest.json").read_text("utf-8"))["artifacts"])
+        cells = []
+        for name, words in _ASKED:
+            out = [str(Path(folder) / "lock.json")] if words[-1] == "--out" else []
+            cells.append((name, files, f"{_fastest_s(bundle, [*words, *out], given.turns):.3f}"))
+    stdout.print(table("", ("select", "files", "seconds"), cells))
+    return 0
+
+
+def _fastest_s(bundle: Path, words: Sequence[str], turns: int) -> float:
+    command = [sys.executable, "-S", "-m", "pocketmatte.selection", "select", str(bundle), *words]
+    fastest = float("inf")
+    for _ in range(turns):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, check=False)
+        if done.returncode not in (0, 1):  # 1: a class gets nothing of a network
+            raise PocketMatteError(done.stderr.decode(errors="replace"))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        fastest = min(fastest, spent)
+    return fastest
+
+
+def _written(root: Path) -> Path:
+    """Write a manifest with as much in it as a built one has."""
+    artifacts, verdicts = [], []
+    for network, rows in LADDERS.items():
+        for tier, spec in rows.items():
+            own = {each.name: each for each in contracts(spec)}
+            for program in PROGRAMS[network]:
+                tensors = [
+                    {"name": each.name, "shape": each.shape, "dtype": "float32", "low": 0.0,
+                     "high": 1.0, "meaning": each.name}
+                    for each in (*own[program].inputs, *own[program].outputs)
+                ]  # fmt: skip
+                for form, suffix, recipes in _FILES:
+                    for recipe in recipes:
+                        path = f"{network}/{tier}/{program}-{recipe}{suffix}"
+                        sha256 = hashlib.sha256(path.encode()).hexdigest()
+                        artifacts.append(
+                            {"path": path, "network": network, "tier": tier, "program": program,
+                             "format": form, "recipe": recipe, "sha256": sha256,
+                             "size_bytes": 1_000_000 if recipe == "fp32" else 500_000,
+                             "frame": {"orientation": "landscape"}, "inputs": tensors,
+                             "outputs": [], "states": [], "notes": {}}
+                        )  # fmt: skip
+                        verdicts.append(
+                            {"path": path, "sha256": sha256, "status": "proven", "reasons": [],
+                             "parity": {"judged": "alpha", "psnr_db": {"alpha": 60.0}}}
+                        )  # fmt: skip
+    (root / "results").mkdir(parents=True)
+    whole = {"schema_version": 1, "artifacts": artifacts}
+    (root / "manifest.json").write_text(json.dumps(whole), "utf-8")
+    (root / "results" / "parity.json").write_text(json.dumps({"artifacts": verdicts}), "utf-8")
+    return root
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What an app decides on the device: the reference that Kotlin and Swift are held to."""

@@ -1,0 +1,1 @@
+"""A page of this machine in which a subject is picked, followed, matted and compared."""
