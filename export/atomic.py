@@ -28,9 +28,12 @@ def whole(path: Path) -> Iterator[Path]:
         Where to write: a path that does not exist.
 
     Raises:
-        BundleError: If the disk refuses it.
+        BundleError: If the disk refuses it, or the path has no name of its own: ``.``, ``..``, ``/``.
         KeyboardInterrupt: If Ctrl-C ended the block, whatever its clearing up came to.
     """
+    if path.name in {"", ".."}:
+        msg = f"could not write {path}: it is a folder by another name; give the name it is to have"
+        raise BundleError(msg)
     partial = path.with_name(f".{path.name}{PARTIAL}")
     replaced = path.with_name(f".{path.name}{REPLACED}")
     try:

@@ -30,6 +30,8 @@ STILL_RATE = Fraction(30)  # frames a second of pictures, which carry no rate of
 _CONTAINERS = (
     "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg,yuv4mpegpipe"
 )
+# Of a frame, as Pillow takes of a picture: a file of a few bytes may claim to fill all memory.
+_MOST_PIXELS = 178_956_970
 
 
 class FrameSource(Protocol):
@@ -136,13 +138,13 @@ class VideoSource:
     def __iter__(self) -> Iterator[UInt8Array]:
         self.truncated = False
         given = 0
-        turn: _Turn | None = None
+        turn: Turn | None = None
         with open_container(self.path) as container:
             try:
                 for frame in container.decode(video_stream(container, self.path)):
                     if turn is None or frame.rotation != turn.degrees:
-                        turn = _turn_of(frame)
-                    rgb = _upright_rgb(frame, turn)
+                        turn = turn_of(frame)
+                    rgb = upright_rgb(frame, turn)
                     if rgb.shape[:2] != self.size_hw:
                         raise _size_changed(self.path, given, rgb.shape[:2], self.size_hw)
                     yield rgb
@@ -180,7 +182,7 @@ def _open_video(path: Path) -> VideoSource:
             raise _no_frames(path) from error
         if first is None:
             raise _no_frames(path)
-        height, width, _ = _upright_rgb(first, _turn_of(first)).shape
+        height, width, _ = upright_rgb(first, turn_of(first)).shape
         rate = stream.average_rate or stream.guessed_rate or STILL_RATE
         return VideoSource(
             path=path, size_hw=(height, width), rate=rate, count=stream.frames or None
@@ -212,17 +214,27 @@ def open_container(path: Path) -> InputContainer:
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Return the first video stream of what `open_container` opened.
 
+    Frames that turn out larger than its header says and than may be are not decoded.
+
     Raises:
-        MediaError: If there is none.
+        MediaError: If there is none, or its frames are too large.
     """
     if not container.streams.video:
         msg = f"{path}: has no video stream; give a file with pictures in it"
         raise MediaError(msg)
-    return container.streams.video[0]
+    stream = container.streams.video[0]
+    if stream.width * stream.height > _MOST_PIXELS:
+        msg = (
+            f"{path}: frames are {stream.width}x{stream.height}, and {_MOST_PIXELS} pixels are the"
+            " most; scale them down"
+        )
+        raise MediaError(msg)
+    stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+    return stream
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Turn:
+class Turn:
     """How frames are to be shown.
 
     Attributes:
@@ -234,8 +246,8 @@ class _Turn:
     matrix: npt.NDArray[np.int32] | None
 
 
-def _turn_of(frame: av.VideoFrame) -> _Turn:
-    """Read how a frame is to be shown.
+def turn_of(frame: av.VideoFrame) -> Turn:
+    """Return how a frame is to be shown.
 
     A frame whose side data was looked at is part of a ring of references (PyAV 18.1) and stays in
     memory until Python looks for such rings: a video's worth of large frames. So this is asked of
@@ -243,11 +255,18 @@ def _turn_of(frame: av.VideoFrame) -> _Turn:
     """
     matrix = frame.side_data.get("DISPLAYMATRIX")
     held = None if matrix is None else np.frombuffer(cast("bytes", matrix), np.int32).copy()
-    return _Turn(degrees=frame.rotation, matrix=held)
+    return Turn(degrees=frame.rotation, matrix=held)
 
 
-def _upright_rgb(frame: av.VideoFrame, turn: _Turn) -> UInt8Array:
-    """Convert to ``(H, W, 3)`` RGB and apply the display matrix."""
+def upright_rgb(frame: av.VideoFrame, turn: Turn) -> UInt8Array:
+    """Return a frame as it is to be shown, ``(H, W, 3)`` RGB in 0..255.
+
+    A frame with an alpha channel is laid over black.
+
+    Args:
+        frame: As it was decoded.
+        turn: Of this frame or of one before that is turned alike; see ``turn_of``.
+    """
     see_through = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
     if see_through:
         rgb = over_black(frame.to_ndarray(format="rgba").astype(np.uint8, copy=False))

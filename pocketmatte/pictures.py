@@ -12,6 +12,8 @@ from tiers.errors import MediaError
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+# What a file is read as, whatever its name: Pillow would give PostScript to another program.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 
 _EXIF_ORIENTATION = 0x0112
 _EXIF_QUARTER_TURNED = frozenset({5, 6, 7, 8})
@@ -32,7 +34,7 @@ def picture_size_hw(path: Path) -> tuple[int, int]:
     """
     check_file(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             turned = image.getexif().get(_EXIF_ORIENTATION) in _EXIF_QUARTER_TURNED
             width, height = image.size
     except _DAMAGE as error:
@@ -54,7 +56,7 @@ def read_picture(path: Path) -> UInt8Array:
     """
     check_file(path)
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=_FORMATS) as opened:
             image = _eight_bit(ImageOps.exif_transpose(opened))
             if not image.has_transparency_data:
                 return np.asarray(image.convert("RGB"))
@@ -74,7 +76,7 @@ def read_matte(path: Path) -> UInt8Array:
     """
     check_file(path)
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=_FORMATS) as opened:
             return np.asarray(_eight_bit(ImageOps.exif_transpose(opened)).convert("L"))
     except _DAMAGE as error:
         raise _unreadable(path) from error

@@ -26,6 +26,8 @@ SPREAD = 2.0
 TAIL = 1.2
 # Fewer results than this of a class and format tell little of the others: both ends lie further.
 ENOUGH, FEW = 3, 1.5
+# A nanosecond and an hour: what took less was not timed, and what took more was no frame.
+_LEAST_MS, _MOST_MS = 1e-6, 3.6e6
 # What an accelerator may be faster than the processor, of the lower end of Core ML: a choice.
 ACCELERATED = 20.0
 # What half precision may gain at best, and is taken to gain, where a processor has it.
@@ -185,6 +187,7 @@ def _counts(run: Run) -> bool:
         and measured.latency_valid
         and measured.status in ("ok", "fallback")
         and measured.p95_ms
+        and _LEAST_MS <= measured.p95_ms <= _MOST_MS
     )
 
 

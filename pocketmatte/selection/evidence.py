@@ -15,6 +15,7 @@ from pocketmatte.selection.shapes import MisfitError, parsed, printable
 from tiers.errors import BundleError, UsageError
 
 _SUFFIX = ".json"
+_INDEX = "results-index.json"  # of a store of results; it follows from them
 _LONGEST_NAME = 120
 _WAY_OUT = "run it again, or leave it out of --results"
 
@@ -23,7 +24,8 @@ def read_runs(paths: Iterable[Path]) -> tuple[Run, ...]:
     """Read results, in the order of their hashes; the same bytes count once.
 
     Args:
-        paths: Files, and folders whose ``.json`` files are all results, at any depth.
+        paths: Files, and folders whose ``.json`` files are all results, at any depth, but for the
+            index of a store of results.
 
     Raises:
         BundleError: If a file is missing or no result, says two things at once, or says of its
@@ -36,13 +38,15 @@ def read_runs(paths: Iterable[Path]) -> tuple[Run, ...]:
 
 def _runs_of(path: Path) -> Iterator[Run]:
     if not path.is_dir():
-        yield read_run(path)
+        if path.name != _INDEX:  # a build system may list a store file by file
+            yield read_run(path)
         return
     # what begins with a dot is not finished
     found = sorted(
         each
         for each in path.rglob(f"*{_SUFFIX}")
-        if not any(part.startswith(".") for part in each.relative_to(path).parts)
+        if each.name != _INDEX
+        and not any(part.startswith(".") for part in each.relative_to(path).parts)
     )
     if not found:
         msg = f"{path} holds no {_SUFFIX} file; give results that pocketmatte bench-android wrote"

@@ -52,11 +52,12 @@ def _plain(text: str) -> dict[str, Any]:
                 raise _NotPlainError
             here[key] = _listed(lines) if value == "[" else _value(value)
         elif found := _ELEMENT.fullmatch(line):
-            listed = whole.setdefault(found[1], [])
-            if not isinstance(listed, list) or (listed and not isinstance(listed[0], _Element)):
-                raise _NotPlainError
             here = _Element()
-            listed.append(here)
+            if found[1] not in whole:
+                whole[found[1]] = []
+            elif not _is_of_elements(whole[found[1]]):
+                raise _NotPlainError
+            whole[found[1]].append(here)
         elif found := _TABLE.fullmatch(line):
             tables, name = whole.setdefault(found[1], {}), found[2] or found[3]
             if not isinstance(tables, dict) or name in tables or not name.isprintable():
@@ -69,6 +70,11 @@ def _plain(text: str) -> dict[str, Any]:
 
 class _Element(dict[str, Any]):
     """One ``[[table]]``, and no one-line table of a list, which may not be added to."""
+
+
+def _is_of_elements(value: Any) -> bool:
+    """Say whether more elements may be added: a list that was written as one is whole."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], _Element)
 
 
 def _listed(lines: Iterator[str]) -> list[Any]:

@@ -32,8 +32,8 @@ RULED_OUT: Mapping[str, str] = MappingProxyType(
         "above_class": "it is meant for stronger devices; this class is {device_class}",
         "tier_too_slow": "{tier} was too slow in all that was measured: p95 is {p95_ms} ms on "
         "{device}; the limit is {limit_ms} ms",
-        "estimated_too_slow": "an estimated {estimated_ms} ms, {low_ms} to {high_ms}; the limit is "
-        "{limit_ms} ms",
+        "estimated_too_slow": "up to {high_ms} ms, an estimated {estimated_ms}; the limit of "
+        "{limit_ms} ms holds for the upper end: measure it, or ask without a prior",
         "above_higher_class": "a higher class gets {higher_class_tier}, a lower one gets no more",
         "lower_tier": "{tier} will do",
         "not_preferred": "another file of its tier is preferred",

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
 _NAMES = (LOOPBACK, "localhost")
+_USUAL_PORT = 80
 
 _Headers: TypeAlias = dict[str, str]
 
@@ -48,6 +49,8 @@ class Guard:
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self._app, self._token = app, token
         self._hosts = frozenset(f"{name}:{port}" for name in _NAMES)
+        if port == _USUAL_PORT:  # which a browser leaves out
+            self._hosts |= frozenset(_NAMES)
         self._origins = frozenset(f"http://{host}" for host in self._hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

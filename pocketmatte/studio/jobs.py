@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import TypeAlias
 
 from pocketmatte.cut.run import Progress
+from pocketmatte.selection.shapes import printable
 from tiers.errors import PocketMatteError, UsageError
 
 _END_SECONDS = 60.0  # that a job may take to see that it is to stop, when the studio ends
@@ -143,8 +144,8 @@ class Jobs:
             ended = self._ended(number, work)
             with self._lock:
                 self.running, self.ended = None, ended
+                self._idle.set()  # inside, or it would say so of the next job
             self._changed()
-            self._idle.set()
 
     def _ended(self, number: int, work: Work) -> Ended:
         try:
@@ -164,5 +165,5 @@ class Jobs:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line."""
-    return " ".join(text.split())
+    """Return a text in one line, with a question mark for what has no shape, as half a letter."""
+    return printable(text)

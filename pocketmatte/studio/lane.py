@@ -140,11 +140,15 @@ class Lane:
             self.follow(progress)
             before = self._followed[self._length]
         footage.keep_template(this.frame, self._reel.picture(this.frame))
-        with progress(1, "picking") as advance:
-            made = templates.make(this, before)
-            advance("")
-        self._forget_from(self._length)
-        write_image(self._mask_path(self._length), in_bytes(made))
+        try:
+            with progress(1, "picking") as advance:
+                made = templates.make(this, before)
+                advance("")
+            self._forget_from(self._length)
+            write_image(self._mask_path(self._length), in_bytes(made))
+        except BaseException:  # or the next round would correct a mask that nobody kept
+            templates.put_back(this.frame, self._drawn(this.frame))
+            raise
         self._kept += (this,)
         self._length += 1
 

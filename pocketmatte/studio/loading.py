@@ -1,6 +1,7 @@
 """A picture or video that was opened, and what can run on it here."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 from pocketmatte.cut.run import Progress
@@ -21,7 +22,7 @@ class Loaded:
     Attributes:
         reel: Its frames.
         number: Of the source in its session, from 1.
-        name: For people.
+        name: For people: what has no shape is left out of it.
         sound: Whether it has some.
         engines: What can run networks on it here.
     """
@@ -31,6 +32,11 @@ class Loaded:
     name: str
     sound: bool
     engines: tuple[Engine, ...]
+
+    @property
+    def argument(self) -> str:
+        """The name as a word of a shell: whatever a file is called, it is no command."""
+        return shlex.quote(f"./{self.name}" if self.name.startswith("-") else self.name)
 
     @property
     def first_choices(self) -> tuple[Choice, Choice]:
@@ -59,4 +65,5 @@ def loaded(path: Path, name: str, number: int, bundle: Path | None, progress: Pr
         reel = wound(source, lambda: advance(""))
     with progress(len(LADDERS), "looking at weights") as advance:
         known = engines(bundle, orientation_of(reel.size_hw), lambda: advance(""))
-    return Loaded(reel=reel, number=number, name=name, sound=has_sound(source), engines=known)
+    shown = "".join(each for each in name if each.isprintable()) or "unnamed"
+    return Loaded(reel=reel, number=number, name=shown, sound=has_sound(source), engines=known)

@@ -54,7 +54,8 @@ class Meter:
         else:
             size_bytes = 0 if opened.network is None else _bytes_of(opened.network)
         watched = _Watched(opened, size_bytes, self._lock)
-        self._watched[name] = watched
+        with self._lock:  # the page may look at the figures meanwhile
+            self._watched[name] = watched
         return dataclasses.replace(opened, run=watched)
 
     @property

@@ -14,9 +14,9 @@ from pocketmatte.media import (
     FrameSource,
     PictureSource,
     VideoSource,
-    _turn_of,
-    _upright_rgb,
     open_container,
+    turn_of,
+    upright_rgb,
     video_stream,
 )
 from pocketmatte.pictures import UInt8Array, read_picture
@@ -120,10 +120,10 @@ class Reel:
                 container.seek(self._stamps[number], stream=stream)
                 for frame in container.decode(stream):
                     if turn is None or frame.rotation != turn.degrees:
-                        turn = _turn_of(frame)
+                        turn = turn_of(frame)
                     if frame.pts is not None:
                         found = bisect.bisect_left(self._stamps, frame.pts)
-                        yield found, _upright_rgb(frame, turn)
+                        yield found, upright_rgb(frame, turn)
             except av.FFmpegError:
                 return
 

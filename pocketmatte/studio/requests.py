@@ -86,5 +86,5 @@ def parsed(body: bytes, kind: type[_Asked]) -> _Asked:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the request"
-        msg = f"{where}: {first['msg']}"
+        msg = f"{where:.80}: {first['msg']}"
         raise UsageError(msg) from None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import resources
 from pathlib import Path
@@ -39,7 +40,7 @@ from pocketmatte.studio.views import (
     frame_picture,
     pane_picture,
 )
-from tiers.errors import PocketMatteError, UsageError
+from tiers.errors import MediaError, PocketMatteError, UsageError
 
 _PAGE = {
     "index.html": "text/html",
@@ -127,12 +128,17 @@ class Served:
         pane = request.path_params.get("pane")
         if view not in get_args(View) or pane not in (None, *get_args(Pane)):
             raise HTTPException(404)
+        before = self._session.version
         try:
             return await run_in_threadpool(
                 self._drawn, cast("View", view), cast("Pane", pane), number
             )
         except NothingThereError as nothing:
             return _empty(str(nothing))
+        except MediaError:
+            if self._session.version == before:
+                raise
+            return _empty("this is being made anew")  # what was read is gone
 
     def _drawn(self, view: View, pane: Pane | None, number: int) -> Response:
         reel = self._session.required().reel
@@ -181,8 +187,13 @@ class Served:
         folder = self._session.new_folder("upload")
         suffix = _SUFFIX.fullmatch(Path(name).suffix)
         path = folder / f"source{suffix[0].lower() if suffix else ''}"
-        await received(request, path, self._most)
-        return _started(self._session.open(path, name, uploaded=True))
+        try:
+            await received(request, path, self._most)
+            job = self._session.open(path, name, uploaded=True)
+        except BaseException:  # such as a job that began while the file was sent
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return _started(job)
 
     async def _background(self, request: Request) -> Response:
         suffix = Path(told_name(request)).suffix.lower()
@@ -201,7 +212,9 @@ class Served:
     async def _stroke(self, request: Request) -> Response:
         asked = parsed(await body_of(request), StrokeRequest)
         size_hw = self._session.required().reel.size_hw
-        lines = painted(asked.points, asked.size_px, size_hw, positive=asked.positive)
+        lines = await run_in_threadpool(
+            painted, asked.points, asked.size_px, size_hw, positive=asked.positive
+        )
         return _started(self._session.draw(asked.frame, lines, fresh=asked.fresh))
 
     async def _find(self, request: Request) -> Response:

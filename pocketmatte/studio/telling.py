@@ -62,6 +62,7 @@ def _source(loaded: Loaded) -> dict[str, object]:
     height, width = reel.size_hw
     return {
         "name": loaded.name,
+        "argument": loaded.argument,
         "number": loaded.number,
         "width": width,
         "height": height,

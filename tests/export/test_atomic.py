@@ -132,3 +132,9 @@ def test_what_a_killed_process_left_is_removed_and_links_are_not_followed(tmp_pa
 def write(path: Path) -> None:
     with whole(path) as partial:
         partial.write_bytes(b"new")
+
+
+@pytest.mark.parametrize("path", [Path(), Path("a/.."), Path("/")])
+def test_a_path_without_a_name_is_refused(path: Path) -> None:
+    with pytest.raises(BundleError, match="give the name it is to have"), whole(path):
+        pass

@@ -88,3 +88,20 @@ def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"not float64 \(2, 2\)"):
         write_image(tmp_path / "out.png", grey.astype(np.float64))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["GIF", "EPS", "TIFF", "PPM"])
+def test_another_format_under_the_name_of_a_picture_is_refused(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "named.png"
+    Image.new("RGB", (4, 3), "red").save(path, format=form)
+    for read in (picture_size_hw, read_picture, read_matte):
+        with pytest.raises(MediaError, match="give an intact PNG, JPEG, WebP or BMP file"):
+            read(path)
+
+
+def test_of_a_phones_two_pictures_in_one_jpeg_the_first_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "two.jpg"
+    more = [Image.new("RGB", (8, 6), "blue")]
+    Image.new("RGB", (8, 6), "red").save(path, format="MPO", save_all=True, append_images=more)
+    assert read_picture(path).shape == (6, 8, 3)
+    assert read_picture(path)[0, 0, 0] > 200

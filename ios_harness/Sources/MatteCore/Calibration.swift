@@ -110,8 +110,8 @@ private final class ShortRun {
             let beforeNs = clock.nanoseconds()
             try player.frame()
             let afterNs = clock.nanoseconds()
-            samples.append(afterNs - beforeNs)
-            seconds = Double(afterNs - timedNs) / nsPerSecond
+            samples.append(passed(beforeNs, afterNs))
+            seconds = Double(passed(timedNs, afterNs)) / nsPerSecond
         }
         read()
     }
@@ -130,10 +130,11 @@ private final class ShortRun {
     private func goesOn(_ begunNs: UInt64) throws -> Bool {
         try Task.checkCancellation()
         let now = clock.nanoseconds()
-        if Double(now - readNs) >= nsPerSecond {
+        if Double(passed(readNs, now)) >= nsPerSecond {
             read()
         }
-        let late = Double(now - begunNs) / nsPerSecond >= CalibrationPlan.limitSeconds
+        let spent = Double(passed(begunNs, now)) / nsPerSecond
+        let late = spent >= CalibrationPlan.limitSeconds
         return !late && (hottest ?? 0) <= CalibrationPlan.warmest
     }
 

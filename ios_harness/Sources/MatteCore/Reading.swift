@@ -14,6 +14,9 @@ private struct Version: Decodable {
 func decoded<Content: Decodable>(
     _ type: Content.Type, from data: Data, named name: String, again: String
 ) throws -> Content {
+    guard isPlain(data) else {
+        throw Fault("\(name) is not JSON in UTF-8 without a byte order mark; \(again)")
+    }
     do {
         let version = try JSONDecoder().decode(Version.self, from: data).schemaVersion
         guard version == 1 else {
@@ -23,6 +26,12 @@ func decoded<Content: Decodable>(
     } catch let error as DecodingError {
         throw Fault("\(name) is not of its form: \(described(error)); \(again)")
     }
+}
+
+/// JSON in UTF-8 begins in ASCII and holds no NUL; Foundation would take UTF-16 and marks as well.
+private func isPlain(_ data: Data) -> Bool {
+    guard let first = data.first else { return false }
+    return first < 0x80 && !data.contains(0)
 }
 
 func content(of url: URL, again: String) throws -> Data {

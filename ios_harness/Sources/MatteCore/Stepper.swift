@@ -48,7 +48,7 @@ public final class Stepper<Model> {
     public func frame<Given>(_ work: (Model, Bool) throws -> Given) rethrows -> Given {
         let begunNs = clock.nanoseconds()
         let given = try work(model, isFresh)
-        let tookMs = Double(clock.nanoseconds() - begunNs) / nsPerMs
+        let tookMs = Double(passed(begunNs, clock.nanoseconds())) / nsPerMs
         isFresh = false
         state.played(rules, atMs: milliseconds(clock), frameMs: tookMs)
         return given

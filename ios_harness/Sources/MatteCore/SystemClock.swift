@@ -16,5 +16,11 @@ public struct SystemClock: MonotonicClock, Sendable {
     }
 }
 
+/// What passed between two readings: nothing where a clock went back, since a difference below 0
+/// would end the app.
+func passed(_ from: UInt64, _ to: UInt64) -> UInt64 {
+    to > from ? to - from : 0
+}
+
 let nsPerSecond = 1e9
 let nsPerMs = 1e6

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -86,10 +87,11 @@ def deliver(request: Request) -> Outcome:
     root = bundle_of(request.lock, request.bundle)
     stale = _stale(request, lock, root)
     if stale and request.check:
-        return Outcome(done=None, reasons=stale)
+        told = printable(f"{request.lock} is stale; {_mend(request, stale)}")
+        return Outcome(done=None, reasons=(*stale, told))
     if stale:
         more = f", and {len(stale) - 1} more" if len(stale) > 1 else ""
-        msg = f"{request.lock} is stale: {stale[0]}{more}; run pocketmatte select again"
+        msg = f"{request.lock} is stale: {stale[0]}{more}; {_mend(request, stale)}"
         raise BundleError(msg)
     check_fresh(request.lock, lock, root)
     sha256 = hashlib.sha256(text).hexdigest()
@@ -133,6 +135,17 @@ def _stale(request: Request, lock: Lock, root: Path) -> tuple[str, ...]:
         check=request.lock,
     )  # fmt: skip
     return tuple(front.run(again).changes)
+
+
+def _mend(request: Request, stale: Sequence[str]) -> str:
+    """Return what to do about a stale lock: an option that was left out is the likely reason."""
+    again = "run pocketmatte select again"
+    options = []
+    if request.policy is None and any(each.startswith("policy: ") for each in stale):
+        options.append("--policy")
+    if not request.results and any(re.match("result .* is gone", each) for each in stale):
+        options.append("--results")
+    return f"give {' and '.join(options)} as select had it, or {again}" if options else again
 
 
 def _check_options(request: Request) -> None:

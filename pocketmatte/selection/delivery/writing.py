@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from export.artifact import sha256_of
-from export.atomic import whole
+from export.atomic import PARTIAL, REPLACED, whole
 from pocketmatte.results import plain
 from pocketmatte.selection.delivery.planning import Planned, check_paths
 from pocketmatte.selection.json_files import read_shape
@@ -22,6 +22,7 @@ from pocketmatte.selection.shapes import Count, Match, Sha256
 from tiers.errors import BundleError, UsageError
 
 RECORD = "delivery.json"
+_NOBODYS = frozenset({".DS_Store"})  # Finder's, wherever it was looked into; it makes it again
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +98,10 @@ def write(plan: Sequence[Planned], record: Planned, out: Path, root: Path) -> Wr
     check_folder(out, root)
     foreign = _foreign(out)
     if foreign:
-        msg = f"--out is {out}, which holds {foreign[0]}, not of a delivery; choose an empty folder"
+        msg = (
+            f"--out is {out}, which holds {foreign[0]}, not of a delivery; "
+            "move it away, or choose an empty folder"
+        )
         raise UsageError(msg)
     same = {each.path for each in files if _is_as_planned(out / each.path, each)}
     there = set(_below(out))
@@ -108,6 +112,9 @@ def write(plan: Sequence[Planned], record: Planned, out: Path, root: Path) -> Wr
             partial.mkdir()
             for each in files:
                 _put(each, out / each.path if each.path in same else None, partial / each.path)
+    else:  # nothing is written, so nothing else would clear what a killed run left
+        for suffix in (PARTIAL, REPLACED):
+            shutil.rmtree(out.with_name(f".{out.name}{suffix}"), ignore_errors=True)
     size_bytes = sum(each.size_bytes for each in plan)
     return Written(
         out=out, written=new, removed=removed, kept=len(files) - len(new), size_bytes=size_bytes
@@ -123,12 +130,13 @@ def differences(plan: Sequence[Planned], record: Planned, out: Path) -> list[str
     for each in sorted([*plan, record], key=lambda each: each.path):
         path = out / each.path
         if not path.is_file() and not path.is_symlink():
-            found.append(f"{each.path} is missing from {out}; {again}")
+            way_out = "delete the folder and deliver again" if each is record else again
+            found.append(f"{each.path} is missing from {out}; {way_out}")
         elif not _is_as_planned(path, each):
             found.append(f"{each.path} of {out} is not what the lock takes; {again}")
     needed = {each.path for each in plan} | {RECORD}
     found += [
-        f"{each} of {out} is no longer needed; {again}, or move away what is your own"
+        f"{each} of {out} is no longer needed; {again}, or move it away where it is your own"
         for each in _below(out)
         if each not in needed
     ]
@@ -139,8 +147,11 @@ def check_folder(out: Path, root: Path) -> None:
     """Refuse a folder in which something could get lost.
 
     Raises:
-        UsageError: If it is a file or a link, or overlaps with the bundle.
+        UsageError: If it is a file or a link, has no name, or overlaps with the bundle.
     """
+    if out.name in ("", ".."):  # what is replaced whole is renamed
+        msg = f"--out is {out}, which has no name of its own; give the folder's, as ../matte"
+        raise UsageError(msg)
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         msg = f"--out is {out}, a file or a link; choose a folder"
         raise UsageError(msg)
@@ -164,13 +175,17 @@ def _foreign(out: Path) -> list[str]:
 
 
 def _below(out: Path) -> list[str]:
-    """Return the files and links below a folder; none where there is no folder."""
+    """Return the files and links below a folder but nobody's; none where there is no folder."""
     if not out.is_dir():
         return []
     found = []
     for folder, names, files in os.walk(out, onerror=_raise):  # it does not follow links
         links = [name for name in names if (Path(folder) / name).is_symlink()]
-        found += [(Path(folder) / name).relative_to(out).as_posix() for name in (*files, *links)]
+        found += [
+            (Path(folder) / name).relative_to(out).as_posix()
+            for name in (*files, *links)
+            if name not in _NOBODYS
+        ]
     return sorted(found)
 
 

@@ -69,7 +69,7 @@ def place(index: DeviceIndex, facts: Facts) -> Placed:
         ram_mib = known.least_mib if facts.ram_mib is None else facts.ram_mib
         most = index.socs[known.soc].most
         if most is None:
-            found = _bound(index, dataclasses.replace(facts, ram_bytes=ram_mib * 2**20))[0]
+            found = _bound(index, facts, ram_mib)[0]
         else:
             found = min(most, _by_memory(_family(index, facts.platform), ram_mib))
         return Placed(platform=known.platform, device_class=found, by="identifier")
@@ -77,7 +77,7 @@ def place(index: DeviceIndex, facts: Facts) -> Placed:
     if socs:
         found = min(_of_soc(index, facts, each) for each in socs)
         return Placed(platform=facts.platform, device_class=found, by="soc")
-    found, by = _bound(index, facts)
+    found, by = _bound(index, facts, facts.ram_mib)
     return Placed(platform=facts.platform, device_class=found, by=by)
 
 
@@ -122,7 +122,7 @@ def _reported(index: DeviceIndex, facts: Facts) -> list[IndexSoc]:
 
 def _of_soc(index: DeviceIndex, facts: Facts, soc: IndexSoc) -> str:
     if soc.most is None:
-        return _bound(index, facts)[0]
+        return _bound(index, facts, facts.ram_mib)[0]
     ram_mib = soc.least_mib if facts.ram_mib is None else facts.ram_mib
     return min(soc.most, _by_memory(_family(index, facts.platform), ram_mib))
 
@@ -136,11 +136,11 @@ def _from(floors: tuple[Floor, ...], value: int) -> str | None:
     return next((each.tier for each in reversed(floors) if value >= each.least), None)
 
 
-def _bound(index: DeviceIndex, facts: Facts) -> tuple[str, By]:
+def _bound(index: DeviceIndex, facts: Facts, ram_mib: int | None) -> tuple[str, By]:
     """Return the class that memory, system and what is declared come to, and what said so."""
     family, memory, system = _family(index, facts.platform), [LOWEST], [LOWEST]
-    if facts.ram_mib is not None and family.sold:
-        enough = min(facts.ram_mib, family.sold[-1].least)
+    if ram_mib is not None and family.sold:
+        enough = min(ram_mib, family.sold[-1].least)
         memory.append(next(each.tier for each in family.sold if each.least >= enough))
     if (major := facts.major) is not None:
         running = [each for each in family.systems if each.last is None or each.last >= major]
@@ -150,8 +150,8 @@ def _bound(index: DeviceIndex, facts: Facts) -> tuple[str, By]:
         system += [] if declared is None else [declared]
     by: By = "memory" if len(memory) > 1 else "system" if len(system) > 1 else "nothing"
     found = max(*memory, *system)
-    if facts.ram_mib is not None:
-        found = min(found, _by_memory(family, facts.ram_mib))
+    if ram_mib is not None:
+        found = min(found, _by_memory(family, ram_mib))
     few = facts.platform == "android" and facts.cores is not None
     if few and facts.cores is not None and facts.cores <= index.few_cores:
         found = LOWEST

@@ -199,6 +199,7 @@ async function open(file) {
     await ended(await send("open", file, bar));
   } catch (error) {
     byId("job").hidden = true;
+    if (state) progress(); // a job that was begun meanwhile is still told of
     complain(error.message);
   }
 }
@@ -230,7 +231,7 @@ function exportForm() {
   byId("export-note").textContent = why;
   byId("export-go").disabled = state.job !== null || !made || (moving && !(made.current && made.matted));
   const words = state.panes[pane].command;
-  byId("command").textContent = `pocketmatte cut ${state.source.name} ${words} --out cut.${moving && kind !== "png" ? kind : "webm"}`;
+  byId("command").textContent = `pocketmatte cut ${state.source.argument} ${words} --out cut.${moving && kind !== "png" ? kind : "webm"}`;
   byId("rounds-link").hidden = !state.rounds.length;
 }
 

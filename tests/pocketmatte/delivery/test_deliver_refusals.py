@@ -106,6 +106,41 @@ def test_a_folder_that_holds_anything_else_is_left_alone(
     assert f"which holds {name}, not of a delivery" in refused(root, lock, out)
 
 
+@pytest.mark.parametrize("name", [".", "", "..", "x/.."])
+def test_a_folder_without_a_name_is_refused(
+    root: Path, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "here" / "x").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    assert "which has no name of its own" in refused(root, lock, Path(name))
+
+
+def test_what_a_killed_run_left_is_cleared_where_nothing_is_to_be_written(
+    root: Path, lock: Path, tmp_path: Path
+) -> None:
+    delivery(root, lock, tmp_path / "out")
+    for suffix in ("partial", "replaced"):
+        (tmp_path / f".out.{suffix}" / "rvm").mkdir(parents=True)
+    done = delivery(root, lock, tmp_path / "out").done
+    assert done is not None
+    assert done.written == ()
+    assert not list(tmp_path.glob(".out.*"))
+
+
+def test_what_finder_leaves_behind_is_in_nobodys_way(
+    root: Path, lock: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    delivery(root, lock, out)
+    (out / ".DS_Store").write_bytes(b"Finder")
+    assert reasons(root, lock, out) == ""
+    (out / RECORD).unlink()
+    assert "move it away, or choose an empty folder" in refused(root, lock, out)
+    (out / "new").mkdir()
+    (out / "new/.DS_Store").write_bytes(b"Finder")
+    assert delivery(root, lock, out / "new").done is not None
+
+
 def test_a_folder_with_a_damaged_record_is_left_alone(
     root: Path, lock: Path, tmp_path: Path
 ) -> None:

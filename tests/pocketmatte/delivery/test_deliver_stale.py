@@ -91,6 +91,22 @@ def test_results_that_a_lock_was_chosen_by_are_asked_for(root: Path, tmp_path: P
     assert "result rvm-t06-fp16" in said
 
 
+def test_the_option_that_was_left_out_is_named(root: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "app.toml"
+    policy.write_text('schema_version = 1\nnetworks = ["rvm"]\n')
+    given = write_results(tmp_path / "results", device_result(root, "t05"))
+    lock = write_lock(root, tmp_path / "x.json", policy, every=True, results=(given,))
+    out, again = tmp_path / "out", "or run pocketmatte select again"
+    both = f"give --policy and --results as select had it, {again}"
+    assert refused(root, lock, out).endswith(both)
+    assert reasons(root, lock, out).endswith(f"{lock} is stale; {both}")
+    only = f"; give --results as select had it, {again}"
+    assert refused(root, lock, out, policy=policy).endswith(only)
+    edit(root / "manifest.json", lambda held: held.update(pocketmatte="1"))
+    fresh = refused(root, lock, out, policy=policy, results=(given,))
+    assert fresh.endswith("; run pocketmatte select again")
+
+
 def test_a_frozen_lock_is_not_chosen_again_and_its_inputs_still_count(
     root: Path, lock: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def test_the_device_table_is_read_alike_and_without_tomllib(
 @example(["[one.two]", "[[many]]", "a = 1", "[one.two]"])
 @example(["g = [", "    { count = 2 }", "    { count = 2 }", "]"])
 @example(["g = [", '    "x", 1', "]"])
+@example(["g = [", "]", "[[g]]"])  # a list that holds nothing is whole, too
 @example(["g = [", '    { count = 2, core = "x" },', '    "x", "y",', "]", "[[many]]", "[many.x]"])
 def test_any_text_means_the_same(lines: list[str]) -> None:
     text = "\n".join(lines)

@@ -116,6 +116,8 @@ def test_a_pipe_is_no_result(tmp_path: Path) -> None:
 def test_one_damaged_result_among_good_ones_is_named(one: Path, tmp_path: Path) -> None:
     folder = write_results(tmp_path / "given", device_result(one), device_result(one, "t02"))
     assert len(read_runs([folder, folder / "0.json"])) == 2
+    (folder / "results-index.json").write_text("{}")  # of a store
+    assert len(read_runs([folder, folder / "results-index.json"])) == 2
     (folder / "deeper").mkdir()
     (folder / "deeper" / "broken.json").write_text("{")
     (folder / ".unfinished.json").write_text("{")

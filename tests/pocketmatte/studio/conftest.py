@@ -3,10 +3,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from pocketmatte.studio.choices import Choice
+from pocketmatte.studio.guard import Guard
+from pocketmatte.studio.server import Served
 from pocketmatte.studio.session import Session
 from tests.pocketmatte.cut.made import Clip, Cutter, clip, write_video
+from tests.pocketmatte.studio.asking import HERE, MOST_BYTES, PORT, TOKEN
 from tests.pocketmatte.studio.steps import Steps
 
 SMALLEST = Choice(way="stfam", tier="t01")
@@ -33,6 +37,14 @@ def session(tmp_path: Path) -> Iterator[Session]:
     made = Session(folder, None, 1)
     yield made
     made.close()
+
+
+@pytest.fixture
+def client(session: Session) -> Iterator[TestClient]:
+    """Return who asks a session."""
+    app = Guard(Served(session, MOST_BYTES).app, TOKEN, PORT)
+    with TestClient(app, base_url=HERE) as made:
+        yield made
 
 
 @pytest.fixture

@@ -16,11 +16,13 @@ from scipy import ndimage
 from pocketmatte.cut.rounds import read_script
 from pocketmatte.matting.crop import Box, drawn
 from pocketmatte.media import open_frames
+from pocketmatte.protocols.opening import torch_tier
 from pocketmatte.studio.brush import line_px, painted
 from pocketmatte.studio.choices import engines
 from pocketmatte.studio.exports import script_text
 from pocketmatte.studio.guard import new_token
 from pocketmatte.studio.jobs import Jobs
+from pocketmatte.studio.meter import Meter
 from pocketmatte.studio.reel import wound
 from tests.pocketmatte.cut.made import Clip, clip, write_video
 from tests.pocketmatte.report.made import artifact, written
@@ -177,6 +179,41 @@ def test_a_second_job_is_refused_while_one_runs_and_closing_stops_it() -> None:
         jobs.start("another", lambda _: None)
     jobs.close()
     assert jobs.ended.cancelled
+
+
+def test_waiting_for_a_job_is_not_ended_by_the_one_before() -> None:
+    jobs: Jobs
+    go_on = threading.Event()
+    begun = threading.Event()
+
+    def second(_: object) -> None:
+        go_on.wait(30)
+
+    def again() -> None:  # as a page does that asks for more as soon as it hears that one ended
+        if jobs.ended.number == 1 and not begun.is_set():
+            begun.set()
+            jobs.start("second", second)
+
+    jobs = Jobs(again)
+    jobs.start("first", lambda _: None)
+    assert begun.wait(30)
+    assert not jobs.wait(0.2)
+    go_on.set()
+    assert jobs.wait(30)
+    jobs.close()
+
+
+def test_a_network_is_added_while_nobody_looks_at_the_figures() -> None:
+    meter = Meter(None)
+    with torch_tier(tier("rvm", "t01"), weights=None, threads=1) as opened:
+        thread = threading.Thread(target=meter.watch, args=(opened,))
+        with meter._lock:
+            thread.start()
+            thread.join(1)
+            assert thread.is_alive()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert list(meter._watched) == ["rvm"]
 
 
 def test_tokens_are_long_and_differ() -> None:

@@ -11,37 +11,13 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from pocketmatte.studio.guard import Guard, new_token
+from pocketmatte.studio.guard import Guard
 from pocketmatte.studio.server import Served
 from pocketmatte.studio.session import Session
+from tests.pocketmatte.studio.asking import HERE, MOST_BYTES, PORT, TOKEN, at, error
 from tests.pocketmatte.studio.steps import Steps
 
-PORT = 4321
-HERE = f"http://127.0.0.1:{PORT}"
-TOKEN = new_token()
-MOST_BYTES = 300_000
-
 STROKE = {"frame": 0, "positive": True, "size_px": 5, "points": [[80, 60], [90, 70]]}
-
-
-@pytest.fixture
-def client(session: Session) -> Iterator[TestClient]:
-    app = Guard(Served(session, MOST_BYTES).app, TOKEN, PORT)
-    with TestClient(app, base_url=HERE) as made:
-        yield made
-
-
-def at(path: str) -> str:
-    return f"/{TOKEN}/{path}"
-
-
-def error(client: TestClient, path: str, status: int, **given: Any) -> str:
-    """The one line that a refused request is answered with."""
-    answer = client.post(at(path), **given)
-    assert answer.status_code == status, answer.text
-    said: str = answer.json()["error"]
-    assert "\n" not in said
-    return said
 
 
 def test_the_page_is_served_with_headers_that_shut_others_out(client: TestClient) -> None:

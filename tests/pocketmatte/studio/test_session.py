@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pocketmatte.cut.composing import Masks
+from pocketmatte.cut.rounds import Round
+from pocketmatte.cut.templates import Templates
+from pocketmatte.runtimes.protocol import FloatArray
+from pocketmatte.studio.brush import painted
 from pocketmatte.studio.choices import Choice
 from pocketmatte.studio.exports import script_text
 from pocketmatte.studio.lane import Lane
@@ -15,7 +20,7 @@ from pocketmatte.studio.requests import ExportRequest
 from pocketmatte.studio.session import Session
 from tests.pocketmatte.cut.made import Clip, Cutter, read_alpha_video, read_pictures, sound_packets
 from tests.pocketmatte.studio.steps import OUTSIDE, Steps
-from tiers.errors import UsageError
+from tiers.errors import MediaError, UsageError
 
 
 def lane_of(steps: Steps) -> Lane:
@@ -76,6 +81,38 @@ def test_another_round_in_place_of_an_undone_one_is_as_if_that_had_never_been(st
     steps.paint(OUTSIDE, positive=False)
     assert np.array_equal(mask_of(steps, 0), straight)
     assert not steps.session.history.can_redo
+
+
+def test_a_round_that_was_stopped_or_failed_leaves_no_trace(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.find()
+    steps.paint(OUTSIDE, positive=False)
+    wanted = mask_of(steps, 0)
+    steps.session.step_back()
+    size_hw = steps.session.required().reel.size_hw
+    lines = painted([(5, 5), (150, 100)], 40, size_hw, positive=True)
+    made = Templates.make
+
+    def stopped(self: Templates, this: Round, before: Masks | None) -> FloatArray:
+        found = made(self, this, before)
+        steps.session.jobs.cancel()
+        return found
+
+    def refused(*_: object) -> None:
+        msg = "the disk is full"
+        raise MediaError(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Templates, "make", stopped)
+        assert steps.ended(steps.session.draw(0, lines, fresh=False)).cancelled
+    with monkeypatch.context() as patch:
+        patch.setattr("pocketmatte.studio.lane.write_image", refused)
+        ended = steps.ended(steps.session.draw(0, lines, fresh=False))
+        assert ended.error == "the disk is full"
+    assert len(steps.session.rounds) == 1
+    steps.paint(OUTSIDE, positive=False)
+    assert np.array_equal(mask_of(steps, 0), wanted)
 
 
 def test_clearing_takes_back_all_rounds_and_can_be_undone(steps: Steps) -> None:

@@ -127,3 +127,25 @@ def test_thousands_of_corrupted_files_give_an_answer_or_a_refusal(vectors: Path)
     assert said["not printable"] == 0
     assert said["refused"] > RUNS / 10
     assert said["answered"] > RUNS / 10
+
+
+def test_what_only_some_languages_can_read_is_refused_and_the_largest_size_is_not(
+    vectors: Path,
+) -> None:
+    text = (vectors / "lock.json").read_text()
+    size = '"size_bytes": '
+    assert text.count(size) > 1
+    number = text.split(size, 1)[1].split("\n")[0].split("}")[0].split(",")[0]
+
+    def sized(other: str) -> bytes:
+        return text.replace(f"{size}{number}", f"{size}{other}", 1).encode()
+
+    lock_of(sized(str(2**63 - 1)))
+    for wrong in (sized(str(2**63)), sized("5.0"), b"\xef\xbb\xbf" + text.encode()):
+        with pytest.raises(MisfitError):
+            lock_of(wrong)
+    lock, sha256 = lock_of(text.encode())
+    device = json.loads((vectors / "device.json").read_text())
+    device["index"]["socs"][0]["names"][0] = "\ud83d"
+    with pytest.raises(MisfitError, match="UTF-8"):
+        device_file_of(json.dumps(device).encode(), lock, sha256)

@@ -93,3 +93,19 @@ def test_a_name_that_is_not_ascii_is_not_put_into_an_index() -> None:
     table = dataclasses.replace(TABLE, devices=(odd,))
     with pytest.raises(DeviceTableError, match="is not ASCII"):
         index_of(table)
+
+
+@pytest.mark.parametrize("least_mib", [0, 2**63 - 1])
+def test_memory_that_only_a_device_file_says_is_looked_up_and_not_judged(
+    index: DeviceIndex, least_mib: int
+) -> None:
+    unknown = dataclasses.replace(index.socs[0], most=None)
+    device = dataclasses.replace(index.devices[0], soc=0, least_mib=least_mib)
+    odd = dataclasses.replace(index, socs=(unknown,), devices=(device,))
+    facts = Facts(platform=device.platform, manufacturer=device.manufacturer,
+                  model=device.models[0])  # fmt: skip
+    found = place(odd, facts)
+    family = odd.android if device.platform == "android" else odd.apple
+    sold = family.sold[0 if least_mib == 0 else -1].tier
+    assert found.by == "identifier"
+    assert found.device_class == ("t01" if least_mib == 0 else sold)

@@ -12,7 +12,8 @@ import java.nio.ByteBuffer
 import java.nio.charset.CharacterCodingException
 
 private val SHA256 = Regex("[0-9a-f]{64}")
-private val WHOLE = Regex("-?[0-9]{1,18}")
+private val WHOLE = Regex("-?[0-9]{1,19}")
+private const val BYTE_ORDER_MARK = '\ufeff'
 
 internal const val FLOAT_BYTES = 4
 
@@ -31,9 +32,7 @@ internal class Fields private constructor(private val members: JsonObject, priva
 
     fun text(name: String): String = textOrNull(name) ?: throw wrong(name, "is null, not a text")
 
-    fun textOrNull(name: String): String? = ofKind(name, "a text") {
-        if (it.isJsonPrimitive && it.asJsonPrimitive.isString) it.asString else null
-    }
+    fun textOrNull(name: String): String? = ofKind(name, "a text", ::asText)
 
     fun oneOf(name: String, vararg allowed: String): String {
         val value = text(name)
@@ -126,12 +125,8 @@ internal class Fields private constructor(private val members: JsonObject, priva
     fun notNegativeOrNull(name: String): Long? =
         if (element(name).isJsonNull) null else notNegative(name)
 
-    fun textList(name: String): List<String> = array(name).map {
-        if (!it.isJsonPrimitive || !it.asJsonPrimitive.isString) {
-            throw wrong(name, "holds more than texts")
-        }
-        it.asString
-    }
+    fun textList(name: String): List<String> =
+        array(name).map { asText(it) ?: throw wrong(name, "holds more than texts in UTF-8") }
 
     /** Lets members be that are not known: a file of a later release, or more than is looked at. */
     fun skipOthers() {
@@ -205,6 +200,8 @@ internal class Fields private constructor(private val members: JsonObject, priva
             }
 
         private fun parsed(text: String): JsonElement {
+            // Gson skips it, and no other language does.
+            if (text.startsWith(BYTE_ORDER_MARK)) throw MalformedException("", "is no JSON")
             val reader = JsonReader(text.reader())
             try {
                 val element = Gson().getAdapter(JsonElement::class.java).read(reader)
@@ -222,6 +219,11 @@ internal class Fields private constructor(private val members: JsonObject, priva
             else null
 
         private fun asWhole(number: Number): Long? =
-            number.toString().takeIf { WHOLE.matches(it) }?.toLong()
+            number.toString().takeIf { WHOLE.matches(it) }?.toLongOrNull()
+
+        /** A text, but none with half of a pair of UTF-16: JSON can say it, UTF-8 cannot. */
+        private fun asText(element: JsonElement): String? =
+            if (!element.isJsonPrimitive || !element.asJsonPrimitive.isString) null
+            else element.asString.takeIf { Charsets.UTF_8.newEncoder().canEncode(it) }
     }
 }

@@ -18,10 +18,12 @@ fun inside(root: File, relative: String): File {
     if (climbs || parts.isEmpty() || ".." in parts) {
         throw BundleException(refused)
     }
-    val there = path.canonicalFile.toPath()
-    if (!there.startsWith(root.canonicalFile.toPath())) {
-        throw BundleException(refused)
+    val isInside = try {
+        path.canonicalFile.toPath().startsWith(root.canonicalFile.toPath())
+    } catch (error: IOException) { // a name that is too long, links in a circle
+        throw BundleException("$path cannot be read (${error.message}); build it again", error)
     }
+    if (!isInside) throw BundleException(refused)
     return path
 }
 

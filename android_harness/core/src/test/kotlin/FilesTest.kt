@@ -27,6 +27,12 @@ class FilesTest {
     }
 
     @Test
+    fun `a path that no system takes is refused, and not thrown at the app`() {
+        val message = refusal<BundleException> { inside(temporary.root, "a/".repeat(2047) + "b") }
+        assertTrue(message, message.contains("build it again"))
+    }
+
+    @Test
     fun `a text replaces an older one whole and leaves nothing beside it`() {
         val file = File(temporary.root, "deep/result.json")
         writeWhole(file, "old, and longer")

@@ -261,6 +261,26 @@ class OnDeviceTest {
         val missing = refusal<BundleException> { OnDevice.read(root) }
         assertTrue(missing, missing.contains("run pocketmatte bundle --neighbours again"))
     }
+
+    @Test
+    fun `what only some languages can read is refused, and the largest size is not`() {
+        val lock = File(shipped(), "tiers.lock.json").readText()
+        fun <T> read(text: String, read: (Fields) -> T) =
+            Fields.ofBytes(text.toByteArray(), "it", "make it anew", read)
+        fun sized(size: String) = lock.replace("\"size_bytes\": 5", "\"size_bytes\": $size")
+        val most = read(sized("9223372036854775807"), ::deviceLock).groups[0].choices[0].taken
+        assertEquals(Long.MAX_VALUE, most!!.files[0].sizeBytes)
+        for (wrong in listOf(sized("9223372036854775808"), sized("5.0"), "\ufeff$lock")) {
+            refusal<BundleException> { read(wrong, ::deviceLock) }
+        }
+        fun index(name: String) = """{"android": $FAMILY, "apple": $FAMILY, "declared": [],
+            "few_cores": 4, "socs": [{"names": ["$name"], "apple": true, "most": null,
+            "least_mib": 0}], "devices": []}"""
+        val pair = read(index("\\ud83d\\ude00"), ::deviceIndex)
+        assertEquals(listOf("\ud83d\ude00"), pair.socs[0].names)
+        val half = refusal<BundleException> { read(index("\\ud83d"), ::deviceIndex) }
+        assertTrue(half, half.contains("names: holds more than texts in UTF-8"))
+    }
 }
 
 private const val FAMILY = """{"memory": [], "sold": [], "systems": []}"""
