@@ -28,7 +28,7 @@ def whole(path: Path) -> Iterator[Path]:
         Where to write: a path that does not exist.
 
     Raises:
-        BundleError: If the disk refuses it, or the path has no name of its own: ``.``, ``..``, ``/``.
+        BundleError: If the disk refuses it, or the path has no name of its own, as ``.`` has none.
         KeyboardInterrupt: If Ctrl-C ended the block, whatever its clearing up came to.
     """
     if path.name in {"", ".."}:
