@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pocketmatte.selection.tier_table import Row
 
 _RECIPES = ("fp32", "fp16", "w8", "w8a8")
+_LEAST_FPS, _MOST_FPS = 0.001, 1000.0  # as of a policy
 
 
 def estimate_(
@@ -89,7 +90,8 @@ def estimate_(
          f"{r['low_ms']:.1f}", f"{r['high_ms']:.1f}")
         for r in rows
     ]  # fmt: skip
-    note(f"estimates of {prior.name}, no measurements: docs/cost-model.md")
+    where = "this kind of host" if group is None else f"{group.platform} {group.device_class}"
+    note(f"of {where}, by {prior.name}: estimates, of measured files too; docs/cost-model.md")
     columns = ("tier", "format", "recipe", "ms, estimated", "low", "high")
     finish(
         Done(result={"model": prior.name, "estimates": rows}, table=table("", columns, cells)),
@@ -164,8 +166,9 @@ def _budgets(text: str) -> list[float]:
             value = float(part)
         except ValueError:
             value = 0.0
-        if not 0 < value <= 1000:  # a NaN is not
-            msg = f"--budget-fps holds {part.strip()[:40]!r}; give numbers above 0, at most 1000"
+        if not _LEAST_FPS <= value <= _MOST_FPS:  # a NaN is not
+            limits = f"from {_LEAST_FPS:g} to {_MOST_FPS:g}"
+            msg = f"--budget-fps holds {part.strip()[:40]!r}; give numbers {limits}"
             raise UsageError(msg)
         made.append(value)
     return made
