@@ -81,7 +81,11 @@ _STEPS = tuple((fused, smooth) for fused in (False, True) for smooth in (False, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    for option in ("frames", "clips", "threads"):
+        if (value := getattr(given, option)) is not None and value < 1:
+            parser.error(f"--{option} is {value}; it must be 1 or more")
     variants = given.variants.split(",") if given.variants else list(VARIANTS)
     if unknown := sorted(set(variants) - set(VARIANTS)):
         note(f"no variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
