@@ -51,7 +51,7 @@ def test_a_package_of_ours_has_no_error_and_the_tiers_multiply_accumulates(
     assert not [name for name, each in found.items() if each.severity == "error"]
     assert found["plain-state-width"].tensors == ("r4", "r4_next")
     assert "row-alignment" not in found  # 512 pixels a row
-    assert found["software-resize"].message.startswith("7 upsample_bilinear")
+    assert found["software-resize"].message.startswith("9 upsample_bilinear")
     share = found["odd-channels"].mac_share
     assert share is not None
     assert 0.5 < share < 1
