@@ -13,6 +13,7 @@ processor, which repeat exactly.
 
 import argparse
 import dataclasses
+import math
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ import torch
 from torch import nn
 
 from benchmarks.artifact_speed import plain_executorch, plain_onnx
+from benchmarks.cost_times import peaks
 from benchmarks.published_forms import PublishedMatte
 from export.program import capture
 from export.quantise import quantised
@@ -35,6 +37,7 @@ from pocketmatte.native.emulation import CPUS, cpu
 from pocketmatte.quantisation.record import made_record
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.runtimes.table import runtime
+from pocketmatte.signal_errors import psnr_db_of
 from tiers.contract import ProgramContract
 from tiers.contract_table import contracts
 from tiers.cost import cost
@@ -96,8 +99,9 @@ def held_to(
 ) -> float:
     """Return the PSNR in decibels of the alpha, whose peak is 1."""
     name = contract.outputs[1].name
-    error = float(np.square(expected[name] - found[name], dtype=np.float64).mean())
-    return float("inf") if error == 0 else -10 * float(np.log10(error))
+    squares = float(np.square(expected[name] - found[name], dtype=np.float64).mean())
+    decibels = psnr_db_of(squares)
+    return math.inf if decibels is None else decibels
 
 
 def timed(
@@ -112,17 +116,6 @@ def timed(
             if turn:
                 taken[name].append((time.thread_time_ns() - start) / 1e6)
     return {name: np.array(values) for name, values in taken.items()}
-
-
-def peaks(turns: int = 7) -> tuple[float, float]:
-    """Return the most multiply-adds and bytes a second of one thread, in billions."""
-    side = torch.ones(_MATRIX, _MATRIX)
-    source, goal = torch.ones(_COPIED), torch.empty(_COPIED)
-    found = timed({"product": lambda: side @ side, "copy": lambda: goal.copy_(source)}, turns)
-    return (
-        _MATRIX**3 / float(found["product"].min()) / 1e6,
-        2 * 4 * _COPIED / float(found["copy"].min()) / 1e6,
-    )
 
 
 def eager(program: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Callable[[], object]:
@@ -168,8 +161,10 @@ def compared(given: argparse.Namespace, spec: TierSpec, root: Path) -> list[tupl
         model = cpu(given.instructions)
         counts = {n: instructions_of(p, contract, named, model) for n, p in files.items()}
     macs = cost(spec).macs
-    work, bandwidth = peaks()
-    stdout.print(f"peak of one thread: {work:.1f} GMAC/s, {bandwidth:.1f} GB/s copied")
+    peak = peaks(_MATRIX, _COPIED)
+    work = peak["gflops"] / 2
+    copied = peak["gigabytes_per_second"]
+    stdout.print(f"peak of one thread: {work:.1f} GMAC/s, {copied:.1f} GB/s copied")
     lines = [(EAGER, f"{np.median(times[EAGER]):.1f}", "1.00", None, None, None, None, None)]
     for name in files:
         base = f"{name.split()[0]} {STRAIGHT}"

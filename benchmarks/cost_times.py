@@ -53,9 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def peaks() -> dict[str, float]:
-    """Return what one thread reaches at best: arithmetic and copying, the fastest of many turns."""
-    side, count = 1024, 2**25
+def peaks(side: int = 1024, count: int = 2**25) -> dict[str, float]:
+    """Return what one thread reaches at best: arithmetic and copying, the fastest of many turns.
+
+    Args:
+        side: Of the matrices that are multiplied.
+        count: Of numbers of four bytes that are copied.
+    """
     left = right = np.ones((side, side), np.float32)
     source, target = np.ones(count, np.float32), np.empty(count, np.float32)
     product_s = _fastest_s(lambda: torch.mm(torch.from_numpy(left), torch.from_numpy(right)))

@@ -59,7 +59,7 @@ def _apart(graph: "_Graph", node: "onnx.NodeProto") -> None:
     if _attributes(node).get("group", 1) != 1:
         return
     channels = [graph.shape(name)[1] for name in joined.input]
-    if len(channels) < 2 or not pieces(channels):
+    if len(channels) < 2 or not pieces(channels) or not graph.can_cut(node.input[1]):
         return
     made: list[onnx.NodeProto] = []
     start, total = 0, ""
@@ -151,6 +151,18 @@ class _Graph:
         self._graph.initializer.append(tensor)
         self.constants[name] = tensor
         return name
+
+    def can_cut(self, weight: str) -> bool:
+        """Say whether a weight is a constant, or one in eight bits with scales of its outputs."""
+        if weight in self.constants:
+            return True
+        held = self._makers.get(weight)
+        return (
+            held is not None
+            and held.op_type == "DequantizeLinear"
+            and held.input[0] in self.constants
+            and (_attributes(held).get("axis", 1) == 0 or self.shape(held.input[1]) == [])
+        )
 
     def cut(self, weight: str, start: int, stop: int) -> tuple[str, list["onnx.NodeProto"]]:
         """Return some input channels of a weight, and what has to be computed for it."""

@@ -3,12 +3,12 @@
 import functools
 import importlib.resources
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar, cast
 
-from pocketmatte.selection import plain_toml
 from pocketmatte.selection.errors import DeviceTableError
 from pocketmatte.selection.fields import Fields
 from pocketmatte.selection.names import same
@@ -70,7 +70,7 @@ def parse_table(text: str, name: str) -> DeviceTable:
         DeviceTableError: If it is no TOML or breaks a rule; the message names row and field.
     """
     try:
-        whole = plain_toml.loads(text)
+        whole = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also endless numbers, endless brackets
         msg = f"{name} is no TOML: {error}; mend that place"
         raise DeviceTableError(msg) from error

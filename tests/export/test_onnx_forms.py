@@ -124,6 +124,29 @@ def test_a_depthwise_convolution_and_another_axis_stay() -> None:
         assert before.SerializeToString() == after.SerializeToString()
 
 
+def test_a_weight_that_is_computed_is_left_alone() -> None:
+    def make() -> onnx.ModelProto:
+        model = model_of((32, 3), weight_of(5, 35))
+        model.graph.node.insert(0, helper.make_node("Neg", ["weight"], ["negated"], "negating"))
+        conv = next(node for node in model.graph.node if node.op_type == "Conv")
+        conv.input[1] = "negated"
+        return model
+
+    before, after = rewritten(make)
+    assert before.SerializeToString() == after.SerializeToString()
+
+
+def test_scales_of_inputs_are_not_cut() -> None:
+    def make() -> onnx.ModelProto:
+        model = model_of((3, 2), weight_of(5, 5), eight_bits=True)
+        held = next(node for node in model.graph.node if node.op_type == "DequantizeLinear")
+        held.attribute[0].i = 1
+        return model
+
+    before, after = rewritten(make)
+    assert before.SerializeToString() == after.SerializeToString()
+
+
 def mean_model(values: np.ndarray, *, bias: bool = False) -> onnx.ModelProto:
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, SIDE, SIDE])]
     nodes = [helper.make_node("Conv", ["x", "w", *(["b"] if bias else [])], ["out"], "node_mean")]
