@@ -34,7 +34,7 @@ from export.targets import target
 from pocketmatte.console import stdout, table
 from pocketmatte.native.counting import instructions_of
 from pocketmatte.native.emulation import CPUS, cpu
-from pocketmatte.quantisation.record import made_record
+from pocketmatte.quantisation.record import made_records
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.runtimes.table import runtime
 from pocketmatte.signal_errors import psnr_db_of
@@ -86,7 +86,7 @@ def written(
     for name in recipes:
         captured = capture(network, spec, contract.name, recipe_of(name))
         if not recipe_of(name).floating:
-            record = made_record(spec, name, network, _NO_KEY)
+            ((_, record),) = made_records(spec, network, {name: _NO_KEY})
             captured = quantised(captured, record.programs[contract.name])
         for form, suffix in SUFFIXES.items():
             files[f"{form} {name}"] = root / f"{name}{suffix}"

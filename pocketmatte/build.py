@@ -11,11 +11,10 @@ from pathlib import Path
 from export.atomic import remove_partials
 from export.manifest import FILE_NAME, Manifest, read_manifest, write_manifest
 from export.manifest import Weights as WeightsEntry
-from export.recipe import recipe as recipe_of
 from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described, place_weights
 from pocketmatte.farm.here import processes
-from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, Task
+from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, Task, records_with
 from pocketmatte.farm.plan import Plan, planned, tasks_of
 from pocketmatte.farm.schedule import Crew, scheduled
 from pocketmatte.farm.seeds import Seeds
@@ -24,7 +23,6 @@ from pocketmatte.folders import make_bundle_folder
 from pocketmatte.harness.traces import AGAIN as RECORD_AGAIN
 from pocketmatte.harness.traces import remove_unlisted_traces, tier_key, trace_key
 from pocketmatte.packages import AGAIN, remove_unlisted, unchanged
-from pocketmatte.quantisation.record import record_path
 from pocketmatte.request import Request
 from pocketmatte.results import write_results
 from tiers.errors import BundleError, UsageError
@@ -219,9 +217,8 @@ def _taken(task: Task, done: Done) -> dict[str, object]:
 
 
 def _keep(store: Store, out: Path, job: Job, done: Done) -> None:
-    if not recipe_of(job.recipe).floating:
-        key = quantisation_key(job.spec, job.recipe, job.weights)
-        store.keep_record(key, out / record_path(job.spec, job.recipe))
+    for recipe, path in records_with(job).items():
+        store.keep_record(quantisation_key(job.spec, recipe, job.weights), out / path)
     for _, entry in done.files:
         if entry is not None:
             store.keep(entry, out)

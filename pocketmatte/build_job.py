@@ -61,13 +61,13 @@ class _Clock:
 
 
 def _searched(out: Path, job: RecordJob, clock: _Clock) -> list[Result]:
-    """Make the record of a tier; why it cannot be made is said by the files that need it."""
-    from pocketmatte.quantisation.record import record_of
+    """Make the records of a tier; why one cannot be made is said by the files that need it."""
+    from pocketmatte.quantisation.record import records_of
 
     with contextlib.suppress(PocketMatteError), clock.stage("search"):
         network = network_of(job.spec, bundle_weights(out, job.weights, job.spec))
-        key = quantisation_key(job.spec, job.recipe, job.weights)
-        record_of(out, job.spec, job.recipe, network, key)
+        keys = {name: quantisation_key(job.spec, name, job.weights) for name in job.recipes}
+        records_of(out, job.spec, network, keys)
     return []
 
 

@@ -15,11 +15,13 @@ import torch
 
 from export.quantisation import Quantisation
 from export.recipe import RECIPES
+from export.recipe import recipe as recipe_of
 from pocketmatte.console import note, stdout, table
 from pocketmatte.quantisation.calibration_set import calibration_scenes
 from pocketmatte.quantisation.damage import Damage, damage, true_mattes
+from pocketmatte.quantisation.observing import HEADROOM
 from pocketmatte.quantisation.sensitivity import search
-from pocketmatte.quantisation.simulation import HEADROOM, Scenes, Simulation
+from pocketmatte.quantisation.simulation import Scenes, Simulation
 from pocketmatte.scene import standard_scene
 from tiers.errors import PocketMatteError
 from tiers.ladder import LADDERS, tier
@@ -65,10 +67,11 @@ def steps(
     """Return the name of each step, and damage on the calibration and on the standard scene."""
     spec = tier(network, name)
     held = default(spec) if weights is None else load(weights, network)
-    simulation = Simulation(spec, network_of(spec, held), recipe, 1)
+    simulation = Simulation(spec, network_of(spec, held), 1)
     scenes = list(calibration_scenes(spec).values())
     unseen = [list(standard_scene(spec, _FRAMES))]
     places: tuple[Scenes, Scenes] = (scenes, unseen)
+    activations = recipe_of(recipe).eight_bit == "weights and activations"
     references = [simulation.outputs(each) for each in places]
     truths = [true_mattes(spec, each) for each in places]
 
@@ -83,15 +86,15 @@ def steps(
         return {key: dataclasses.replace(each, shifts={}) for key, each in made.items()}
 
     starts = [scene[:_START] for scene in scenes]
-    seen = simulation.calibrated(starts, headroom=0.0)
+    seen = simulation.observed(starts).quantisations(activations, headroom=0.0)
     rows = [("rounded, spans of the scenes' starts", *damages(plain(seen)))]
     if any(len(scene) > _START for scene in scenes):
-        seen = simulation.calibrated(scenes, headroom=0.0)
+        seen = simulation.observed(scenes).quantisations(activations, headroom=0.0)
         rows.append(("and of whole scenes", *damages(plain(seen))))
-    made = simulation.calibrated(scenes)
+    made = simulation.observed(scenes).quantisations(activations)
     rows.append((f"and {HEADROOM:.0%} wider", *damages(plain(made))))
     rows.append(("and biases shifted", *damages(made)))
-    found = search(simulation, made, scenes, on_trial=note)
+    found = search(simulation, recipe, made, scenes, references[0], on_trial=note)
     kept = sum(len(each.kept) for each in found.quantisations.values())
     layers = sum(len(each.shifts) for each in made.values())
     rows.append((f"and {kept} of {layers} layers kept", *damages(found.quantisations)))

@@ -15,12 +15,10 @@ from typing import Any
 from export.artifact import inside, members, sha256_of, write_text
 from export.atomic import whole
 from export.manifest import Artifact
-from export.recipe import recipe as recipe_of
 from pocketmatte.build_job import run
 from pocketmatte.build_key import environment
-from pocketmatte.farm.jobs import Done, Event, Job
+from pocketmatte.farm.jobs import Done, Event, Job, records_with
 from pocketmatte.farm.schedule import Crew, Future
-from pocketmatte.quantisation.record import record_path
 from tiers.errors import RuntimeUnavailableError, WorkerError
 
 _CONNECT_S = 20
@@ -40,13 +38,13 @@ class Returned:
     files: Mapping[str, bytes]
 
 
-def run_apart(job: Job, weights: bytes | None, record: str | None) -> Returned:
+def run_apart(job: Job, weights: bytes | None, records: Mapping[str, str]) -> Returned:
     """Do a job in a folder of its own; what a worker runs.
 
     Args:
         job: What to do.
         weights: The weight file; ``None`` for weights that are made from a seed.
-        record: What the tier is quantised with, where that is known already.
+        records: What the tier is quantised with, by path, where that is known already.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -54,16 +52,16 @@ def run_apart(job: Job, weights: bytes | None, record: str | None) -> Returned:
             path = inside(out, job.weights.path)
             path.parent.mkdir(parents=True)
             path.write_bytes(weights)
-        searched = "" if recipe_of(job.recipe).floating else record_path(job.spec, job.recipe)
-        if record is not None:
-            write_text(out / searched, record)
+        for name, record in records.items():
+            write_text(out / name, record)
         done = run(out, job)
         files: dict[str, bytes] = {}
         for _, entry in done.files:
             if entry is not None:
                 files |= _contents(out, out / entry.path)
-        if searched and (out / searched).is_file():
-            files |= _contents(out, out / searched)
+        for searched in records_with(job).values():
+            if (out / searched).is_file():
+                files |= _contents(out, out / searched)
         return Returned(done=done, files=files)
 
 
@@ -89,11 +87,9 @@ class Cluster:
 
     def submit(self, job: Job) -> Future:
         """See ``schedule.Crew``."""
-        record = None
-        if not recipe_of(job.recipe).floating:
-            path = self._out / record_path(job.spec, job.recipe)
-            record = path.read_text(encoding="utf-8") if path.is_file() else None
-        future: Future = self._executor.submit(run_apart, job, self._sent(job), record)
+        paths = [path for path in records_with(job).values() if (self._out / path).is_file()]
+        records = {path: (self._out / path).read_text(encoding="utf-8") for path in paths}
+        future: Future = self._executor.submit(run_apart, job, self._sent(job), records)
         return future
 
     def collect(self, future: Future) -> Done:

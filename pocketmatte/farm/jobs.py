@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from export.manifest import Artifact
 from export.manifest import Weights as WeightsEntry
+from export.recipe import recipe as recipe_of
+from pocketmatte.quantisation.record import record_path
 from tiers.spec import TierSpec
 
 
@@ -36,12 +38,12 @@ class RecordJob:
 
     Attributes:
         spec: The tier, oriented.
-        recipe: Name of an eight-bit recipe.
+        recipes: Names of eight-bit recipes, which share the calibration.
         weights: The bundle's entry of the weights.
     """
 
     spec: TierSpec
-    recipe: str
+    recipes: tuple[str, ...]
     weights: WeightsEntry
 
 
@@ -67,6 +69,13 @@ class CaptureJob:
 
 
 Job: TypeAlias = RecordJob | CaptureJob
+
+
+def records_with(job: Job) -> dict[str, str]:
+    """Return the paths in the bundle of the records that a job makes or needs, by recipe."""
+    recipes = job.recipes if isinstance(job, RecordJob) else (job.recipe,)
+    eight_bit = [name for name in recipes if not recipe_of(name).floating]
+    return {name: record_path(job.spec, name) for name in eight_bit}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,5 +116,9 @@ def name_of(job: Job) -> str:
     """Return the name of a job's task."""
     spec = job.spec
     held = "-portrait" if spec.orientation == "portrait" else ""
-    part = "search" if isinstance(job, RecordJob) else job.program
-    return f"{spec.network}/{spec.name}{held}/{part}-{job.recipe}"
+    what = (
+        f"search-{'-'.join(job.recipes)}"
+        if isinstance(job, RecordJob)
+        else f"{job.program}-{job.recipe}"
+    )
+    return f"{spec.network}/{spec.name}{held}/{what}"

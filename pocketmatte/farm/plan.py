@@ -97,16 +97,26 @@ def tasks_of(out: Path, jobs: Sequence[CaptureJob]) -> list[Task]:
 
 
 def _tasks(out: Path, jobs: Sequence[CaptureJob]) -> Iterator[Task]:
-    searched: set[str] = set()
+    searches = _searches(out, jobs)
+    for search in dict.fromkeys(searches.values()):
+        yield _task(search, ())
     for job in jobs:
-        after: tuple[str, ...] = ()
-        if not recipe_of(job.recipe).floating:
-            search = RecordJob(spec=job.spec, recipe=job.recipe, weights=job.weights)
-            after = (name_of(search),)
-            if after[0] not in searched and not _recorded(out, search):
-                yield _task(search, ())
-            searched.add(after[0])
-        yield _task(job, after)
+        needed = searches.get((job.spec, job.recipe))
+        yield _task(job, () if needed is None else (name_of(needed),))
+
+
+def _searches(out: Path, jobs: Sequence[CaptureJob]) -> dict[tuple[TierSpec, str], RecordJob]:
+    """Return the job that finds what a tier is quantised with in a recipe, where one is needed."""
+    missing: dict[TierSpec, dict[str, CaptureJob]] = {}
+    for job in jobs:
+        if not recipe_of(job.recipe).floating and not _recorded(out, job):
+            missing.setdefault(job.spec, {}).setdefault(job.recipe, job)
+    found = {}
+    for spec, by_recipe in missing.items():
+        weights = next(iter(by_recipe.values())).weights
+        search = RecordJob(spec=spec, recipes=tuple(by_recipe), weights=weights)
+        found.update(dict.fromkeys(((spec, recipe) for recipe in by_recipe), search))
+    return found
 
 
 def _task(job: Job, after: tuple[str, ...]) -> Task:
@@ -116,7 +126,7 @@ def _task(job: Job, after: tuple[str, ...]) -> Task:
     )  # fmt: skip
 
 
-def _recorded(out: Path, job: RecordJob) -> bool:
+def _recorded(out: Path, job: CaptureJob) -> bool:
     try:
         key = read_record(out, job.spec, job.recipe).key
     except BundleError:

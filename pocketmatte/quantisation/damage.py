@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from pocketmatte.tolerances import is_matte, limits
 from pocketmatte.truth_errors import TruthErrors
 from tiers.contract_table import judged_of
 from tiers.spec import TierSpec
+
+Figures: TypeAlias = tuple[float, float, float, float, float]  # of one clip
 
 # Files are judged on other scenes than they are made with, where damage was two to three times as
 # large: so much of a limit is used up when they are made.
@@ -59,22 +62,48 @@ def damage(
         rounded: Of the same shapes.
         truths: True mattes, ``(1, 1, H, W)``, if the outputs are mattes.
     """
-    clips = [
-        _of_clip(before, after, truths[number] if truths else None)
-        for number, (before, after) in enumerate(zip(reference, rounded, strict=True))
-    ]
-    clips.sort(key=lambda clip: clip[0])
-    if len(clips) >= _ENOUGH_SCENES:
-        clips.pop()
-    mad, flipped, squares, rise, flicker = np.mean(clips, axis=0).tolist()
+    return of_clips(
+        [
+            clip_figures(before, after, truths[number] if truths else None)
+            for number, (before, after) in enumerate(zip(reference, rounded, strict=True))
+        ]
+    )
+
+
+def of_clips(clips: Sequence[Figures]) -> Damage:
+    """Return the damage of all clips; see ``damage``."""
+    held = sorted(clips, key=lambda clip: clip[0])
+    if len(held) >= _ENOUGH_SCENES:
+        held.pop()
+    return _damage(np.mean(held, axis=0))
+
+
+def least_of(clips: Sequence[Figures], count: int) -> Damage:
+    """Return what the damage of ``count`` clips is at least, when these of them are known.
+
+    No figure of a clip is below 0: those to come may add nothing, and the worst is left out.
+
+    Args:
+        clips: Figures of some clips.
+        count: Of all clips, as many at least.
+    """
+    totals = np.sum(clips, axis=0)
+    if count < _ENOUGH_SCENES:
+        return _damage(totals / count)
+    return _damage((totals - np.max(clips, axis=0)) / (count - 1))
+
+
+def _damage(figures: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Damage:
+    mad, flipped, squares, rise, flicker = figures.tolist()
     return Damage(mad=mad, flipped=flipped, psnr_db=psnr_db_of(squares), rise=rise, flicker=flicker)
 
 
-def _of_clip(
+def clip_figures(
     reference: Sequence[FloatArray],
     rounded: Sequence[FloatArray],
     truths: Sequence[FloatArray] | None,
-) -> tuple[float, float, float, float, float]:
+) -> Figures:
+    """Return MAD, share of values that change sides, MSE, rise and flicker of one clip."""
     pairs = list(zip(reference, rounded, strict=True))
     errors = TruthErrors()
     for (before, after), truth in zip(pairs, truths or (), strict=truths is not None):

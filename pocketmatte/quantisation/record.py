@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from torch import nn
 from export.artifact import write_text
 from export.manifest import Sha256
 from export.quantisation import Quantisation
+from export.recipe import recipe as recipe_of
 from pocketmatte.quantisation.calibration_set import calibration_scenes, manifest
 from pocketmatte.quantisation.damage import Damage, damage
 from pocketmatte.quantisation.sensitivity import TRIED_FRAMES, Block, search
@@ -24,6 +25,7 @@ from tiers.spec import TierSpec
 # Of PyTorch: what is found must not depend on how many cores there are, nor does it wait for them
 # where others are at work.
 _THREADS = 1
+_STABLE_FRAMES = 4  # of every scene, which both halves of the scenes are tried on
 
 
 class QuantisationRecord(BaseModel):
@@ -85,29 +87,13 @@ def read_record(root: Path, spec: TierSpec, recipe: str) -> QuantisationRecord:
 def record_of(
     root: Path, spec: TierSpec, recipe: str, network: nn.Module, key: str
 ) -> QuantisationRecord:
-    """Return a tier's record; it is made where there is none, or one with another key.
-
-    Several processes that ask for the same wait for the first of them.
-
-    Args:
-        root: The bundle.
-        spec: The tier, oriented.
-        recipe: Name of an eight-bit recipe.
-        network: The tier's network with weights.
-        key: Hash of all that the record follows from.
+    """Return a tier's record of one recipe; see ``records_of``.
 
     Raises:
         ExportError: If too many blocks would have to stay in floating point.
         BundleError: If the disk refuses.
     """
-    path = root / record_path(spec, recipe)
-    with _alone(path):
-        record: QuantisationRecord | None = None
-        with contextlib.suppress(BundleError):
-            record = read_record(root, spec, recipe)
-        if record is None or record.key != key:
-            record = made_record(spec, recipe, network, key)
-            write_text(path, json.dumps(record.model_dump(mode="json"), sort_keys=True) + "\n")
+    record = records_of(root, spec, network, {recipe: key})[recipe]
     if record.excess > 1:
         msg = (
             f"{spec.network} {spec.name} cannot be held in {recipe}: with three quarters of its "
@@ -118,34 +104,79 @@ def record_of(
     return record
 
 
-def made_record(spec: TierSpec, recipe: str, network: nn.Module, key: str) -> QuantisationRecord:
-    """Calibrate a tier and search what it has to keep."""
-    simulation = Simulation(spec, network, recipe, _THREADS)
+def records_of(
+    root: Path, spec: TierSpec, network: nn.Module, keys: Mapping[str, str]
+) -> dict[str, QuantisationRecord]:
+    """Return a tier's records; they are made where there are none, or some with other keys.
+
+    Several processes that ask for the same wait for the first of them.
+
+    Args:
+        root: The bundle.
+        spec: The tier, oriented.
+        network: The tier's network with weights.
+        keys: Of each eight-bit recipe, the hash of all that its record follows from.
+
+    Raises:
+        BundleError: If the disk refuses.
+    """
+    paths = {recipe: root / record_path(spec, recipe) for recipe in sorted(keys)}
+    with contextlib.ExitStack() as stack:
+        for path in paths.values():
+            stack.enter_context(_alone(path))
+        records: dict[str, QuantisationRecord] = {}
+        for recipe in paths:
+            with contextlib.suppress(BundleError):
+                record = read_record(root, spec, recipe)
+                if record.key == keys[recipe]:
+                    records[recipe] = record
+        missing = {recipe: key for recipe, key in keys.items() if recipe not in records}
+        for recipe, record in made_records(spec, network, missing) if missing else ():
+            text = json.dumps(record.model_dump(mode="json"), sort_keys=True) + "\n"
+            write_text(paths[recipe], text)
+            records[recipe] = record
+    return records
+
+
+def made_records(
+    spec: TierSpec, network: nn.Module, keys: Mapping[str, str]
+) -> Iterator[tuple[str, QuantisationRecord]]:
+    """Calibrate a tier, and search, for one recipe after the other, what it has to keep.
+
+    Recipes share the calibration. Arguments are as of ``records_of``.
+    """
+    simulation = Simulation(spec, network, _THREADS)
     named = calibration_scenes(spec)
     scenes = list(named.values())
-    observed = simulation.observed(scenes)
-    found = search(simulation, observed.quantisations(), scenes)
-    starts = [scene[:TRIED_FRAMES] for scene in scenes]
-    halves = [
-        simulation.outputs(starts, observed.quantisations(half))
-        for half in (slice(None, None, 2), slice(1, None, 2))
-    ]
-    return QuantisationRecord.model_validate(
-        {
-            "schema_version": 2,
-            "key": key,
-            "network": spec.network,
-            "tier": spec.name,
-            "recipe": recipe,
-            "calibration": manifest(spec, named),
-            "stability": damage(*halves),
-            "all_rounded": found.all_rounded,
-            "damage": found.damage,
-            "excess": found.excess,
-            "ranking": found.ranking,
-            "programs": dict(found.quantisations),
-        }
-    )
+    observed = simulation.observed(scenes, TRIED_FRAMES)
+    starts = [scene[:_STABLE_FRAMES] for scene in scenes]
+    for recipe, key in keys.items():
+        activations = recipe_of(recipe).eight_bit == "weights and activations"
+        made = observed.quantisations(activations)
+        found = search(simulation, recipe, made, scenes, observed.outputs)
+        halves = [
+            simulation.outputs(starts, observed.quantisations(activations, half))
+            for half in (slice(None, None, 2), slice(1, None, 2))
+        ]
+        yield (
+            recipe,
+            QuantisationRecord.model_validate(
+                {
+                    "schema_version": 2,
+                    "key": key,
+                    "network": spec.network,
+                    "tier": spec.name,
+                    "recipe": recipe,
+                    "calibration": manifest(spec, named),
+                    "stability": damage(*halves),
+                    "all_rounded": found.all_rounded,
+                    "damage": found.damage,
+                    "excess": found.excess,
+                    "ranking": found.ranking,
+                    "programs": dict(found.quantisations),
+                }
+            ),
+        )
 
 
 @contextlib.contextmanager

@@ -11,14 +11,23 @@ from typing import TypeAlias
 
 from export.quantisation import Quantisation
 from export.quantise import groups
-from pocketmatte.quantisation.damage import Damage, damage, excess, true_mattes
+from pocketmatte.quantisation.damage import (
+    Damage,
+    Figures,
+    clip_figures,
+    excess,
+    least_of,
+    of_clips,
+    true_mattes,
+)
 from pocketmatte.quantisation.simulation import Scenes, Simulation
+from pocketmatte.runtimes.protocol import FloatArray
 
 OnTrial: TypeAlias = Callable[[str], None]
 
 _MOST_KEPT = 0.75  # of the blocks: with more there is hardly anything left to gain
 # For speed: blocks are ranked on one of so many scenes, and of scenes so many frames are played.
-_RANKED_ON, _RANKED_FRAMES = 3, 6
+_RANKED_ON, _RANKED_FRAMES = 3, 3
 TRIED_FRAMES = 12
 
 
@@ -66,27 +75,66 @@ class Found:
 
 
 class _Trial:
-    """Tries ways to round a tier on some scenes."""
+    """Tries ways to round a tier on some scenes.
 
-    def __init__(self, simulation: Simulation, scenes: Scenes, on_trial: OnTrial) -> None:
-        self._simulation, self._scenes, self._on_trial = simulation, scenes, on_trial
-        self._reference = simulation.outputs(scenes)
+    Args:
+        simulation: The tier.
+        recipe: Whose limits hold.
+        scenes: Frames with their true masks.
+        reference: The judged outputs in single precision.
+        on_trial: See ``search``.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        recipe: str,
+        scenes: Scenes,
+        reference: Sequence[Sequence[FloatArray]],
+        on_trial: OnTrial,
+    ) -> None:
+        self._simulation, self._recipe, self._on_trial = simulation, recipe, on_trial
+        self._scenes, self._reference = scenes, reference
         self._truths = true_mattes(simulation.spec, scenes)
+        self._order = list(range(len(scenes)))  # the worst first, once they have been tried
 
     def __call__(
-        self, given: Mapping[str, Quantisation], name: str = "everything"
+        self, given: Mapping[str, Quantisation], name: str = "everything", *, whole: bool = True
     ) -> tuple[Damage, float]:
-        """Return the damage, and how many times what is allowed it is."""
-        rounded = self._simulation.outputs(self._scenes, given)
-        found = damage(self._reference, rounded, self._truths)
+        """Return the damage, and how many times what is allowed it is.
+
+        Args:
+            given: How programs are rounded.
+            name: What is tried.
+            whole: Whether all scenes are played where the first ones are too much already, which
+                gives what the damage is at least.
+        """
+        scenes = [self._scenes[number] for number in self._order]
+        clips: dict[int, Figures] = {}
+        found, over = Damage(mad=0.0, flipped=0.0, psnr_db=None), 0.0
+        played = self._simulation.played(scenes, given)
+        for number, rounded in zip(self._order, played, strict=True):
+            truths = self._truths[number] if self._truths else None
+            clips[number] = clip_figures(self._reference[number], rounded, truths)
+            if not whole:
+                found = least_of(list(clips.values()), len(scenes))
+                over = excess(found, self._simulation.spec, self._recipe)
+                if over > 1:
+                    break
+        if len(clips) == len(scenes):
+            found = of_clips([clips[number] for number in range(len(scenes))])
+            over = excess(found, self._simulation.spec, self._recipe)
+            self._order.sort(key=lambda number: -clips[number][0])
         self._on_trial(name)
-        return found, excess(found, self._simulation.spec, self._simulation.recipe.name)
+        return found, over
 
 
 def search(
     simulation: Simulation,
+    recipe: str,
     quantisations: Mapping[str, Quantisation],
     scenes: Scenes,
+    reference: Sequence[Sequence[FloatArray]],
     on_trial: OnTrial = lambda _: None,
 ) -> Found:
     """Keep as few blocks in floating point as the limits allow.
@@ -98,34 +146,53 @@ def search(
 
     Args:
         simulation: The tier.
+        recipe: Name of the recipe.
         quantisations: Of all its programs, nothing kept.
         scenes: What damage is measured on.
+        reference: The judged outputs in single precision, of ``TRIED_FRAMES`` of each at least.
         on_trial: Called with a line after each trial.
     """
-    tried = _Trial(simulation, [scene[:TRIED_FRAMES] for scene in scenes], on_trial)
+
+    def on(some: slice, frames: int) -> _Trial:
+        starts = [scene[:frames] for scene in scenes[some]]
+        outputs = [each[:frames] for each in reference[some]]
+        return _Trial(simulation, recipe, starts, outputs, on_trial)
+
+    tried = on(slice(None), TRIED_FRAMES)
     everything, over = tried(quantisations)
     if over <= 1:
         return Found(
             quantisations=dict(quantisations), all_rounded=everything, damage=everything,
             excess=over, ranking=(),
         )  # fmt: skip
-    starts = [scene[:_RANKED_FRAMES] for scene in scenes[::-_RANKED_ON]]
-    ranking = _ranking(simulation, quantisations, _Trial(simulation, starts, on_trial))
-    too_few, enough = 0, max(int(_MOST_KEPT * len(ranking)), 1)
-    held = _without(quantisations, ranking[:enough])
-    best, over = tried(held, f"without {enough} of {len(ranking)}")
-    while over <= 1 and enough - too_few > 1:
-        count = (too_few + enough) // 2
-        fewer = _without(quantisations, ranking[:count])
-        damaged, times = tried(fewer, f"without {count} of {len(ranking)}")
-        if times <= 1:
-            held, best, over, enough = fewer, damaged, times, count
-        else:
-            too_few = count
+    few = on(slice(None, None, -_RANKED_ON), _RANKED_FRAMES)
+    ranking = _ranking(simulation, quantisations, few)
+    held, best, over = _fewest(tried, quantisations, ranking)
     return Found(
         quantisations=held, all_rounded=everything, damage=best, excess=over,
         ranking=tuple(ranking),
     )  # fmt: skip
+
+
+def _fewest(
+    tried: _Trial, quantisations: Mapping[str, Quantisation], ranking: Sequence[Block]
+) -> tuple[dict[str, Quantisation], Damage, float]:
+    """Return what keeps as few of the worst blocks as will do, the damage, and its excess."""
+    too_few, most = 0, max(int(_MOST_KEPT * len(ranking)), 1)
+    enough = most
+    found: tuple[dict[str, Quantisation], Damage, float] | None = None
+    while enough - too_few > 1:
+        count = (too_few + enough) // 2
+        held = _without(quantisations, ranking[:count])
+        damaged, over = tried(held, f"without {count} of {len(ranking)}", whole=False)
+        if over <= 1:
+            found, enough = (held, damaged, over), count
+        else:
+            too_few = count
+    if found is None:
+        held = _without(quantisations, ranking[:most])
+        found = (held, *tried(held, f"without {most} of {len(ranking)}"))
+    return found
 
 
 def _without(

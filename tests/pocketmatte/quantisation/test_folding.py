@@ -30,9 +30,9 @@ def test_rounding_is_that_of_the_operators_that_files_are_made_of(step: float, z
 @pytest.mark.parametrize("network_name", ["rvm", "scribble"])
 def test_a_program_gives_the_same_bits_with_fewer_operators(network_name: str, recipe: str) -> None:
     spec = tier(network_name, "t01")
-    simulation = Simulation(spec, network_of(spec, default(spec)), recipe, 1)
+    simulation = Simulation(spec, network_of(spec, default(spec)), 1)
     scene = next(iter(calibration_scenes(spec, 1).values()))
-    made = simulation.calibrated([scene])
+    made = simulation.observed([scene]).quantisations(recipe == "w8a8")
     for name, program in simulation.programs.items():
         plain = quantise(copy.deepcopy(program.graph), made[name])
         few = folded(copy.deepcopy(plain))

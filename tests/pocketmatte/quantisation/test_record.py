@@ -1,7 +1,7 @@
 """What a tier is quantised with: measured on the tier itself, kept in its bundle."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation import record as module
 from pocketmatte.quantisation.record import (
     QuantisationRecord,
-    made_record,
+    made_records,
     read_record,
     record_of,
     record_path,
@@ -37,7 +37,8 @@ def small(spec: TierSpec) -> dict[str, Sequence[Moment]]:
 def made() -> QuantisationRecord:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "calibration_scenes", small)
-        return made_record(SPEC, "w8a8", NETWORK, KEY)
+        ((_, found),) = made_records(SPEC, NETWORK, {"w8a8": KEY})
+        return found
 
 
 def test_it_holds_what_the_search_found(made: QuantisationRecord) -> None:
@@ -56,11 +57,13 @@ def test_it_is_made_once_and_again_where_it_no_longer_holds(
 ) -> None:
     calls = []
 
-    def counted(*arguments: object) -> QuantisationRecord:
-        calls.append(arguments)
-        return made.model_copy(update={"key": arguments[3]})
+    def counted(
+        _: TierSpec, __: object, keys: Mapping[str, str]
+    ) -> list[tuple[str, QuantisationRecord]]:
+        calls.append(keys)
+        return [(name, made.model_copy(update={"key": key})) for name, key in keys.items()]
 
-    monkeypatch.setattr(module, "made_record", counted)
+    monkeypatch.setattr(module, "made_records", counted)
     path = tmp_path / record_path(SPEC, "w8a8")
     for key, expected in ((KEY, 1), (KEY, 1), ("b" * 64, 2), ("b" * 64, 2)):
         assert record_of(tmp_path, SPEC, "w8a8", NETWORK, key).key == key
@@ -77,7 +80,7 @@ def test_a_tier_that_eight_bits_do_not_hold_is_not_offered(
     made: QuantisationRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beyond = made.model_copy(update={"excess": 1.7})
-    monkeypatch.setattr(module, "made_record", lambda *_: beyond)
+    monkeypatch.setattr(module, "made_records", lambda *_: [("w8a8", beyond)])
     with pytest.raises(ExportError, match=r"scribble t01 cannot be held in w8a8: .* 1.7 times"):
         record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY)
 
@@ -85,8 +88,8 @@ def test_a_tier_that_eight_bits_do_not_hold_is_not_offered(
 def test_shifts_bring_the_mean_of_every_channel_back() -> None:
     """Biases are moved by what rounding took, so that a layer's own output keeps its mean."""
     scenes = list(small(SPEC).values())
-    simulation = Simulation(SPEC, NETWORK, "w8", 1)
-    quantisations = simulation.calibrated(scenes)
+    simulation = Simulation(SPEC, NETWORK, 1)
+    quantisations = simulation.observed(scenes).quantisations(activations=False)
     reference = simulation.outputs(scenes)
     plain = {name: dataclasses.replace(q, shifts={}) for name, q in quantisations.items()}
 

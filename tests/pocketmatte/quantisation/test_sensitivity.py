@@ -1,7 +1,7 @@
 """Damage, what is allowed of it, and the search for what has to be kept."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,9 +11,8 @@ import torch
 from torch import fx, nn
 
 from export.quantisation import Quantisation
-from export.recipe import recipe
 from pocketmatte.matting.board import Moment
-from pocketmatte.quantisation.damage import Damage, damage, excess
+from pocketmatte.quantisation.damage import Damage, damage, excess, least_of, of_clips
 from pocketmatte.quantisation.sensitivity import search
 from pocketmatte.quantisation.simulation import Simulation
 from pocketmatte.runtimes.protocol import FloatArray
@@ -38,6 +37,20 @@ def test_the_worst_of_many_clips_does_not_rule_them_all() -> None:
     wild = np.full(4, 1.0, dtype=np.float32)
     assert damage([[one]] * 4, [[wild], [two], [two], [one]]).mad == pytest.approx(0.2 / 3)
     assert damage([[one]] * 3, [[wild], [two], [one]]).mad == pytest.approx(0.7 / 3)
+
+
+def test_what_some_clips_come_to_is_never_above_what_all_do() -> None:
+    """A trial ends once the clips that were played are too much whatever the others are."""
+    random = np.random.default_rng(0)
+    for count in (1, 3, 4, 6):
+        clips = [tuple(each) for each in random.uniform(0, 1e-3, (count, 5)).tolist()]
+        whole = of_clips(clips)
+        for known in range(1, count + 1):
+            least = least_of(clips[:known], count)
+            for name in ("mad", "flipped", "rise", "flicker"):
+                assert getattr(least, name) <= getattr(whole, name) + 1e-12
+            assert least.psnr_db is None or least.psnr_db >= (whole.psnr_db or 0) - 1e-9
+    assert least_of([(4e-3, 0.0, 1e-5, 0.0, 0.0)] * 2, 6).mad == pytest.approx(4e-3 / 5)
 
 
 def test_mattes_are_held_to_their_mad_and_masks_to_what_changes_sides() -> None:
@@ -94,7 +107,7 @@ class _Blocks(nn.Module):
 class _Simulation:
     """Every rounded block adds a damage of its own to the matte."""
 
-    spec, recipe = RVM, recipe("w8a8")
+    spec = RVM
 
     def __init__(self, damages: Mapping[str, float]) -> None:
         self.damages = damages
@@ -102,9 +115,9 @@ class _Simulation:
         graph = fx.GraphModule(exported, exported.graph)
         self.programs = {"matte": SimpleNamespace(graph=graph)}
 
-    def outputs(
-        self, _: object, given: Mapping[str, Quantisation] | None = None
-    ) -> list[list[FloatArray]]:
+    def played(
+        self, scenes: Sequence[object], given: Mapping[str, Quantisation] | None = None
+    ) -> Iterator[list[FloatArray]]:
         total = 0.0
         if given is not None:
             kept = set(given["matte"].kept)
@@ -113,7 +126,8 @@ class _Simulation:
                 for name, value in self.damages.items()
                 if not {f"parts.{name}.0.0", f"parts.{name}.0.1"} <= kept
             )
-        return [[np.full((1, 1, 2, 2), 0.6 + total, dtype=np.float32)]]
+        for _ in scenes:
+            yield [np.full((1, 1, 2, 2), 0.6 + total, dtype=np.float32)]
 
 
 def found_with(damages: Sequence[float]) -> tuple[Damage, float, list[str], set[str]]:
@@ -121,7 +135,8 @@ def found_with(damages: Sequence[float]) -> tuple[Damage, float, list[str], set[
     plain = {"matte": Quantisation(spans={}, shifts={})}
     nothing, everything = np.zeros((1, 3, 2, 2), np.float32), np.ones((1, 1, 2, 2), np.float32)
     scene = [Moment(frame=nothing, mask=everything)]  # what is brighter fits better
-    found = search(cast("Simulation", simulation), plain, [scene])
+    (reference,) = simulation.played([scene])
+    found = search(cast("Simulation", simulation), "w8a8", plain, [scene], [reference])
     kept = set(found.quantisations["matte"].kept)
     assert found.mixed == bool(kept)
     return found.damage, found.excess, [block.name for block in found.ranking], kept
@@ -155,5 +170,5 @@ def test_only_the_alpha_of_a_matter_is_judged() -> None:
     torch.manual_seed(0)
     network = build(RVM).eval()
     (scene,) = (list(pictured_scene("coffee", RVM, 1)),)
-    ((found,),) = Simulation(RVM, network, "w8a8", 1).outputs([scene])
+    ((found,),) = Simulation(RVM, network, 1).outputs([scene])
     assert found.shape == (1, 1, *RVM.output_hw)
