@@ -3,6 +3,7 @@
 Bare Python. What it says is docs/cost-model.md; how a choice uses it, rule 3 of docs/selection.md.
 """
 
+import functools
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,8 @@ from pocketmatte.cost_model.scaling import Speed, on_device_ms, speed_of
 from pocketmatte.cost_model.work import Works
 from pocketmatte.cost_model.work_table import name_of, table_bytes, work_table
 from pocketmatte.selection.latency_prior import DeviceGroup, Estimate
+from pocketmatte.selection.networks import PROGRAMS
 from pocketmatte.selection.runs import Run
-from tiers.contract_table import PROGRAMS
 
 NAME, VERSION = "roofline", 1
 
@@ -59,7 +60,7 @@ class RooflinePrior:
         self._host = host or host_rates()
         self._works = work_table() if works is None else works
         self._found: dict[tuple[str, str, str, str], tuple[Split, Fit] | None] = {}
-        self._speeds: dict[tuple[str, str], Speed | None] = {}
+        self._speeds: dict[int, tuple[DeviceGroup, Speed | None]] = {}
         self._runs: dict[tuple[str, str, str], list[Run]] = {}
         for run in runs:
             if run.device_class is not None and _counts(run):
@@ -113,12 +114,10 @@ class RooflinePrior:
         return len(self._runs.get((device.platform, device.device_class.tier, form), []))
 
     def _speed(self, device: DeviceGroup) -> Speed | None:
-        if not device.devices:
-            return speed_of(device.device_class, ())
-        key = device.device_class.tier, ",".join(each.name for each in device.devices)
-        if key not in self._speeds:
-            self._speeds[key] = speed_of(device.device_class, device.devices)
-        return self._speeds[key]
+        known = self._speeds.get(id(device))
+        if known is None:  # the group is kept, so that no other gets its id
+            known = self._speeds[id(device)] = device, speed_of(device.device_class, device.devices)
+        return known[1]
 
     def _guessed(
         self, network: str, tier: str, form: str, recipe: str, speed: Speed | None
@@ -191,6 +190,7 @@ def _counts(run: Run) -> bool:
     )
 
 
+@functools.cache
 def together(one: float, other: float) -> float:
     """Return the factor of two errors on one side that know nothing of each other.
 

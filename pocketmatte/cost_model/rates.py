@@ -7,8 +7,8 @@ every rate of a kind and field at least 0, in nanoseconds: docs/cost-model.md.
 
 import dataclasses
 import functools
-import importlib.resources
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pocketmatte.cost_model.work import FIELDS, KINDS, Works
@@ -21,6 +21,10 @@ FILE_NAME = "host_rates.json"
 # the runtime itself.
 ARITHMETIC = ("macs", "tiled", "shallow")
 OVERHEAD = ("nodes",)
+_WAITS_FOR = {
+    field: "arithmetic" if field in ARITHMETIC else "overhead" if field in OVERHEAD else "memory"
+    for field in FIELDS
+}
 
 Name: TypeAlias = Annotated[str, Match("[ -~]{1,120}")]
 Rate: TypeAlias = Annotated[float, Within(0, 1e9)]
@@ -68,7 +72,7 @@ class Fit:
         sums = {"arithmetic": 0.0, "memory": 0.0, "overhead": 0.0}
         for kind, work in works.items():
             for field, rate in self.rates.get(kind, {}).items():
-                sums[_waits_for(field)] += rate * getattr(work, field) / 1e6
+                sums[_WAITS_FOR[field]] += rate * getattr(work, field) / 1e6
         return Split(**sums)
 
 
@@ -98,12 +102,6 @@ class HostRates:
         return same[0] if same else None
 
 
-def _waits_for(field: str) -> str:
-    if field in ARITHMETIC:
-        return "arithmetic"
-    return "overhead" if field in OVERHEAD else "memory"
-
-
 @functools.cache
 def host_rates() -> HostRates:
     """Return the rates that come with PocketMatte.
@@ -114,9 +112,10 @@ def host_rates() -> HostRates:
     return parse_rates(rates_bytes(), FILE_NAME)
 
 
+@functools.cache
 def rates_bytes() -> bytes:
     """Return the file as it is."""
-    return importlib.resources.files("pocketmatte.cost_model").joinpath(FILE_NAME).read_bytes()
+    return Path(__file__).with_name(FILE_NAME).read_bytes()
 
 
 def parse_rates(data: bytes, name: str) -> HostRates:

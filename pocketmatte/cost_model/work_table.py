@@ -6,8 +6,8 @@ again.
 
 import dataclasses
 import functools
-import importlib.resources
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
@@ -44,9 +44,10 @@ def work_table() -> Mapping[str, Works]:
     return parse_works(table_bytes(), FILE_NAME)
 
 
+@functools.cache
 def table_bytes() -> bytes:
     """Return the file as it is."""
-    return importlib.resources.files("pocketmatte.cost_model").joinpath(FILE_NAME).read_bytes()
+    return Path(__file__).with_name(FILE_NAME).read_bytes()
 
 
 def parse_works(data: bytes, name: str) -> Mapping[str, Works]:

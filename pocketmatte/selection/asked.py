@@ -2,19 +2,17 @@
 
 import dataclasses
 import functools
-import hashlib
-import importlib.resources
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pocketmatte.selection.bounds import Weakest, bound, weakest_of
 from pocketmatte.selection.classes import CLASSES, DeviceClass, class_of, estimated_gflops
 from pocketmatte.selection.devices import device_table
 from pocketmatte.selection.facts import Facts
 from pocketmatte.selection.json_files import json_value, read_bytes
 from pocketmatte.selection.lock import Asked
-from pocketmatte.selection.lookup import find
 from pocketmatte.selection.names import same
 from pocketmatte.selection.rows import PLATFORMS, Device, Platform
 from pocketmatte.selection.shapes import MisfitError, shown
@@ -146,6 +144,8 @@ def targets_of(asked: Asked) -> list[Target]:
 
 
 def _told(asked: Asked) -> Target:
+    from pocketmatte.selection.lookup import find  # a choice for a class does without it
+
     if asked.by == "facts":
         facts = _facts(asked.facts or {})
         name = None
@@ -167,39 +167,37 @@ def members(platform: Platform, tier: str) -> list[tuple[str, Device]]:
 
     One that is sold with memory of several classes is in each of them, its memory behind its name.
     """
-    return _members().get((platform, tier), [])
+    return _members(platform).get(tier, [])
 
 
 @functools.cache
-def _members() -> dict[tuple[str, str], list[tuple[str, Device]]]:
-    found: dict[tuple[str, str], list[tuple[str, Device]]] = {}
+def _members(platform: Platform) -> dict[str, list[tuple[str, Device]]]:
+    found: dict[str, list[tuple[str, Device]]] = {}
     for device in device_table().devices:
-        classes = {size: _class_with(device, size) for size in device.ram_mib}
-        one = len(set(classes.values())) == 1
-        for size, tier in classes.items():
-            name = device.name if one else f"{device.name}, {size} MiB"
-            listed = found.setdefault((device.platform, tier), [])
-            if (name, device) not in listed[-1:]:
-                listed.append((name, device))
+        if device.platform != platform:
+            continue
+        tiers = _classes_of(device)
+        if len(set(tiers)) == 1:
+            found.setdefault(tiers[0], []).append((device.name, device))
+            continue
+        for size, tier in zip(device.ram_mib, tiers, strict=True):
+            found.setdefault(tier, []).append((f"{device.name}, {size} MiB", device))
     return found
 
 
-def _class_with(device: Device, ram_mib: int) -> str:
-    """Return the class that ``lookup.find`` gives, without its words."""
+def _classes_of(device: Device) -> list[str]:
+    """Return the class that ``lookup.find`` gives with each memory, without its words."""
     gflops = estimated_gflops(device.soc)
     if gflops is not None:
-        return class_of(gflops, device.soc.instructions, ram_mib, device.platform).tier
-    facts = Facts(
-        platform=device.platform, manufacturer=device.manufacturer, model=device.models[0],
-        ram_bytes=ram_mib * _MIB,
-    )  # fmt: skip
-    return find(facts).device_class.tier
+        has = device.soc.instructions
+        return [class_of(gflops, has, size, device.platform).tier for size in device.ram_mib]
+    sold = [Facts(platform=device.platform, ram_bytes=size * _MIB) for size in device.ram_mib]
+    return [bound(facts, _weakest(device.platform)).device_class.tier for facts in sold]
 
 
-def table_sha256() -> str:
-    """Return the digest of the device table."""
-    data = importlib.resources.files("pocketmatte").joinpath("devices.toml").read_bytes()
-    return hashlib.sha256(data).hexdigest()
+@functools.cache
+def _weakest(platform: Platform) -> Weakest:
+    return weakest_of(device_table(), platform)
 
 
 def _class(name: str) -> DeviceClass:

@@ -5,18 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from export.recipe import RECIPES
-from pocketmatte.selection.held import Artifact, Held, group_of
+from pocketmatte.selection.held import Artifact, Held
+from pocketmatte.selection.networks import PROGRAMS
 from pocketmatte.selection.policy import Rules
 from pocketmatte.selection.rows import Platform
-from tiers.contract_table import PROGRAMS
-from tiers.ladder import LADDERS
 
 MEGA = 1e6
 REFERENCE = "fp32"
 UNVERIFIED = "not run"
+_WORST = {
+    status: place
+    for place, status in enumerate(("failed", UNVERIFIED, "checked", "evaluated", "proven"))
+}
 
 Number: TypeAlias = str | int | float | bool | None
 Numbers: TypeAlias = Mapping[str, Number]
+Key: TypeAlias = tuple[str, str, str]  # tier, format, recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,70 +62,92 @@ class Candidate:
     host_faster: float | None = None
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """Tier, format and recipe."""
         return self.tier, self.format, self.recipe
 
     @property
     def size_bytes(self) -> int:
         """Bytes of all files."""
-        return sum(entry.size_bytes for entry in self.files.values())
+        return _size_bytes(self.files)
 
     @property
     def eight_bit(self) -> bool:
         """Whether its recipe must pay for itself."""
-        return self.recipe in RECIPES and not RECIPES[self.recipe].floating
+        return _eight_bit(self.recipe)
 
 
 def candidates_of(held: Held, network: str, orientation: str) -> list[Candidate]:
     """Return what a bundle holds of a network, by tier, format and recipe."""
-    together: dict[tuple[str, ...], dict[str, Artifact]] = {}
+    together: dict[Key, dict[str, Artifact]] = {}
     for entry in held.artifacts.values():
         if entry.network == network and entry.frame.orientation == orientation:
-            together.setdefault(group_of(entry), {})[entry.program] = entry
-    made = [_candidate(held, network, key, files) for key, files in sorted(together.items())]
-    by_key = {each.key: each for each in made}
-    return [_beside(held, each, by_key.get((each.tier, each.format, REFERENCE))) for each in made]
+            key = entry.tier, entry.format, entry.recipe
+            together.setdefault(key, {})[entry.program] = entry
+    return [
+        _candidate(held, network, key, together[key], together.get((*key[:2], REFERENCE)))
+        for key in sorted(together)
+    ]
 
 
 def _candidate(
-    held: Held, network: str, key: tuple[str, ...], files: Mapping[str, Artifact]
+    held: Held,
+    network: str,
+    key: Key,
+    files: Mapping[str, Artifact],
+    reference: Mapping[str, Artifact] | None,
 ) -> Candidate:
-    called = [program for program in PROGRAMS[network] if program in files]
-    verdicts = [held.verdicts.get(files[program].sha256) for program in called]
+    called = _called(network, files)
+    verdicts = [held.verdicts.get(entry.sha256) for entry in called.values()]
     states = [UNVERIFIED if each is None else each.status for each in verdicts]
-    worst = ("failed", UNVERIFIED, "checked", "evaluated", "proven")
     psnr_db = None
     for each in verdicts:
         parity = each.parity if each else None
         if parity and parity.judged and parity.judged in parity.psnr_db:
             value = parity.psnr_db[parity.judged]
             psnr_db = float("inf") if value is None else value
+    missing = tuple(name for name in PROGRAMS[network] if name not in files)
+    smaller = host_faster = None
+    if _eight_bit(key[2]) and reference is not None and not missing:
+        smaller, host_faster = _beside(held, called, _called(network, reference))
     return Candidate(
-        network=network, tier=key[1], format=key[2], recipe=key[3],
-        files={program: files[program] for program in called},
-        missing=tuple(name for name in PROGRAMS[network] if name not in files),
-        status=min(states, key=worst.index, default=UNVERIFIED), psnr_db=psnr_db,
+        network=network, tier=key[0], format=key[1], recipe=key[2], files=called, missing=missing,
+        status=min(states, key=_WORST.__getitem__, default=UNVERIFIED), psnr_db=psnr_db,
+        smaller=smaller, host_faster=host_faster,
     )  # fmt: skip
 
 
-def _beside(held: Held, each: Candidate, reference: Candidate | None) -> Candidate:
-    if not each.eight_bit or reference is None or each.missing or reference.missing:
-        return each
-    smaller = reference.size_bytes / each.size_bytes if each.size_bytes else None
-    before, after = _host_ms(held, reference), _host_ms(held, each)
-    faster = before / after if before is not None and after else None
-    return dataclasses.replace(each, smaller=smaller, host_faster=faster)
+def _called(network: str, files: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """Return files by program, in the order of their calls."""
+    return {program: files[program] for program in PROGRAMS[network] if program in files}
 
 
-def _host_ms(held: Held, each: Candidate) -> float | None:
-    times = [held.host_ms.get(entry.sha256) for entry in each.files.values()]
+def _beside(
+    held: Held, files: Mapping[str, Artifact], reference: Mapping[str, Artifact]
+) -> tuple[float | None, float | None]:
+    """Return how many times as large, and as slow on the host, a whole reference is."""
+    if len(reference) < len(files):
+        return None, None
+    size_bytes, before, after = _size_bytes(files), _host_ms(held, reference), _host_ms(held, files)
+    smaller = _size_bytes(reference) / size_bytes if size_bytes else None
+    return smaller, before / after if before is not None and after else None
+
+
+def _eight_bit(recipe: str) -> bool:
+    return recipe in RECIPES and not RECIPES[recipe].floating
+
+
+def _size_bytes(files: Mapping[str, Artifact]) -> int:
+    return sum(entry.size_bytes for entry in files.values())
+
+
+def _host_ms(held: Held, files: Mapping[str, Artifact]) -> float | None:
+    times = [held.host_ms.get(entry.sha256) for entry in files.values()]
     return None if None in times else sum(time for time in times if time is not None)
 
 
-def tiers_of(network: str) -> tuple[str, ...]:
-    """Return the names of the tiers of a network, from small to large."""
-    return tuple(LADDERS[network])
+_FORMAT = Ruling(reason="format_not_allowed")
+_RECIPE = Ruling(reason="recipe_not_allowed")
 
 
 def ruled_out(each: Candidate, rules: Rules, platform: Platform) -> Ruling | None:
@@ -131,9 +157,9 @@ def ruled_out(each: Candidate, rules: Rules, platform: Platform) -> Ruling | Non
 
 def _rulings(each: Candidate, rules: Rules, platform: Platform) -> Iterator[Ruling]:
     if each.format not in rules.formats[platform]:
-        yield Ruling(reason="format_not_allowed")
+        yield _FORMAT
     if each.recipe not in rules.recipes:
-        yield Ruling(reason="recipe_not_allowed")
+        yield _RECIPE
     if each.missing:
         yield Ruling(reason="incomplete", numbers={"missing": ", ".join(each.missing)})
     if each.tier < rules.minimum_tier:

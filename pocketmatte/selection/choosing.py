@@ -1,25 +1,22 @@
 """Make a lock: what every class that is asked for gets of every network, and why."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from export.artifact import inside
-from pocketmatte.selection.asked import Target, members, table_sha256, targets_of
-from pocketmatte.selection.candidates import Candidate, candidates_of
-from pocketmatte.selection.classes import DeviceClass
+from pocketmatte.selection.asked import Target, members, targets_of
+from pocketmatte.selection.candidates import Candidate, Key, candidates_of
+from pocketmatte.selection.classes import CLASSES, DeviceClass
 from pocketmatte.selection.deciding import decide
-from pocketmatte.selection.entries import Said, choice_of
+from pocketmatte.selection.devices import table_sha256
+from pocketmatte.selection.entries import Said, alternatives_of, choice_of
 from pocketmatte.selection.held import Held, read_held
 from pocketmatte.selection.judging import Question
-from pocketmatte.selection.latency_prior import (
-    DeviceGroup,
-    Estimate,
-    LatencyPrior,
-    PriorOf,
-    checked,
-)
 from pocketmatte.selection.lock import (
     Asked,
     Group,
@@ -27,15 +24,16 @@ from pocketmatte.selection.lock import (
     Lock,
     NetworkChoice,
     ResultUse,
-    RuledOut,
     files_of,
 )
+from pocketmatte.selection.networks import NETWORKS
 from pocketmatte.selection.policy import Policy, Rules, Wanted
 from pocketmatte.selection.rows import Platform
-from pocketmatte.selection.runs import Run
-from pocketmatte.selection.standing import Key, of_one_process, use_of
 from tiers.errors import UsageError
-from tiers.ladder import LADDERS
+
+if TYPE_CHECKING:  # a choice without results or a prior does without these
+    from pocketmatte.selection.latency_prior import DeviceGroup, Estimate, LatencyPrior, PriorOf
+    from pocketmatte.selection.runs import Run
 
 _NOTHING = Wanted()
 
@@ -45,8 +43,8 @@ class _Network:
     name: str
     rules: Rules
     candidates: Mapping[Key, Candidate]
-    runs: Sequence[Run]
-    said: dict[Said, RuledOut] = dataclasses.field(default_factory=dict)
+    runs: "Sequence[Run]"
+    alternatives: Sequence[Key]
 
 
 def select(
@@ -57,8 +55,8 @@ def select(
     options: Wanted = _NOTHING,
     networks: Sequence[str] | None = None,
     results: Iterable[Path] = (),
-    latency_prior: LatencyPrior | None = None,
-    prior_of: PriorOf | None = None,
+    latency_prior: "LatencyPrior | None" = None,
+    prior_of: "PriorOf | None" = None,
 ) -> Lock:
     """Choose what devices get, and say why.
 
@@ -89,27 +87,25 @@ def select(
 
 def choose(
     held: Held,
-    runs: Sequence[Run],
+    runs: "Sequence[Run]",
     asked: Asked,
     *,
     policy: Policy,
     options: Wanted = _NOTHING,
     networks: Sequence[str] | None = None,
-    latency_prior: LatencyPrior | None = None,
+    latency_prior: "LatencyPrior | None" = None,
 ) -> Lock:
     """Choose from what a bundle says that it holds; see ``select``."""
     asked_networks = _networks(held, policy, networks)
     made = [_network(held, name, policy.rules(name, options), runs) for name in asked_networks]
-    targets = targets_of(asked)
+    targets, said = targets_of(asked), Said()
     choices: dict[tuple[str, str], list[NetworkChoice]] = {}
     for platform in dict.fromkeys(target.platform for target in targets):
         wanted = [t.device_class.tier for t in targets if t.platform == platform]
         for each in made:
             decisions = decide(_question(each, platform, latency_prior), min(wanted))
             for tier in wanted:
-                choice = choice_of(
-                    each.name, each.candidates, each.rules, decisions[tier], each.said
-                )
+                choice = choice_of(each.name, each.alternatives, each.rules, decisions[tier], said)
                 choices.setdefault((platform, tier), []).append(choice)
     return Lock(
         schema_version=1,
@@ -122,12 +118,12 @@ def choose(
             latency_prior=latency_prior.name if latency_prior else None,
         ),
         rules=MappingProxyType({each.name: each.rules for each in made}),
-        results=tuple(_uses(runs, made)),
+        results=tuple(_uses(runs, made)) if runs else (),
         groups=tuple(_group(t, choices[t.platform, t.device_class.tier]) for t in targets),
     )
 
 
-def _runs(results: Iterable[Path]) -> tuple[Run, ...]:
+def _runs(results: Iterable[Path]) -> "tuple[Run, ...]":
     paths = tuple(results)
     if not paths:
         return ()
@@ -141,43 +137,60 @@ def _networks(held: Held, policy: Policy, networks: Sequence[str] | None) -> lis
     wanted = networks or policy.networks
     for name in wanted or ():
         if name not in there:
-            listed = ", ".join(each for each in LADDERS if each in there)
+            listed = ", ".join(each for each in NETWORKS if each in there)
             msg = f"the bundle holds no {name}; it holds {listed}: build it, or leave it out"
             raise UsageError(msg)
-    return [name for name in LADDERS if name in (wanted or there)]
+    return [name for name in NETWORKS if name in (wanted or there)]
 
 
-def _network(held: Held, name: str, rules: Rules, runs: Sequence[Run]) -> _Network:
+def _network(held: Held, name: str, rules: Rules, runs: "Sequence[Run]") -> _Network:
     found = candidates_of(held, name, rules.orientation)
     own = [run for run in runs if run.network == name and run.orientation == rules.orientation]
-    return _Network(name=name, rules=rules, candidates={each.key: each for each in found}, runs=own)
+    candidates = {each.key: each for each in found}
+    return _Network(
+        name=name, rules=rules, candidates=candidates, runs=own,
+        alternatives=alternatives_of(candidates),
+    )  # fmt: skip
 
 
-def group_of(platform: Platform, device_class: DeviceClass) -> DeviceGroup:
+@functools.cache
+def group_of(platform: Platform, device_class: DeviceClass) -> "DeviceGroup":
     """Return the devices of the table that fall to a class, each once."""
+    from pocketmatte.selection.latency_prior import DeviceGroup
+
     rows = {device.name: device for _, device in members(platform, device_class.tier)}
     devices = tuple(rows.values())
     return DeviceGroup(platform=platform, device_class=device_class, devices=devices)
 
 
-def _question(network: _Network, platform: Platform, prior: LatencyPrior | None) -> Question:
-    groups: dict[str, DeviceGroup] = {}
-
-    def estimate(candidate: Candidate, device_class: DeviceClass) -> Estimate | None:
-        if prior is None:
-            return None
-        group = groups.get(device_class.tier)
-        if group is None:
-            group = groups[device_class.tier] = group_of(platform, device_class)
-        return checked(prior, prior.estimate(network.name, *candidate.key, group))
-
+def _question(network: _Network, platform: Platform, prior: "LatencyPrior | None") -> Question:
     return Question(
         platform=platform, rules=network.rules, candidates=network.candidates, runs=network.runs,
-        estimate=estimate,
+        estimate=_no_estimate if prior is None else _estimate_of(prior, network.name, platform),
     )  # fmt: skip
 
 
-def _uses(runs: Sequence[Run], networks: Sequence[_Network]) -> Iterable[ResultUse]:
+def _no_estimate(_candidate: Candidate, _device_class: DeviceClass) -> None:
+    """Estimate nothing."""
+
+
+def _estimate_of(
+    prior: "LatencyPrior", network: str, platform: Platform
+) -> "Callable[[Candidate, DeviceClass], Estimate | None]":
+    from pocketmatte.selection.latency_prior import checked
+
+    groups = {each.tier: group_of(platform, each) for each in CLASSES}
+
+    def estimate(candidate: Candidate, device_class: DeviceClass) -> "Estimate | None":
+        group = groups[device_class.tier]
+        return checked(prior, prior.estimate(network, *candidate.key, group))
+
+    return estimate
+
+
+def _uses(runs: "Sequence[Run]", networks: Sequence[_Network]) -> Iterable[ResultUse]:
+    from pocketmatte.selection.standing import of_one_process, use_of
+
     reasons: dict[str, str | None] = {}
     for network in networks:
         found = {run.sha256: use_of(run, network.candidates, network.rules) for run in network.runs}
@@ -218,5 +231,11 @@ def _check_links(root: Path, lock: Lock) -> None:
     Raises:
         BundleError: If there is one.
     """
+    safe: set[str] = set()  # folders that lie inside, whatever links lead to them
     for file in files_of(lock):
-        inside(root, file.path)
+        folder, _, _ = file.path.rpartition("/")
+        linked = os.path.islink(f"{root}/{file.path}")  # noqa: PTH114 - Path refuses long names
+        if linked or folder not in safe:
+            inside(root, file.path)
+        if not linked:
+            safe.add(folder)

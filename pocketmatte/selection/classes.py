@@ -4,12 +4,12 @@ An estimate from cores and clocks, not a measurement: docs/devices.md has the fo
 numbers come from and what it cannot see.
 """
 
+import bisect
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from pocketmatte.selection.rows import INSTRUCTIONS, Instructions, Platform, Soc
-from tiers.ladder import LADDERS
+from pocketmatte.selection.rows import INSTRUCTIONS, PLATFORMS, Instructions, Platform, Soc
 
 THREADS = 4  # what the host runtimes use on a phone; slower cores would hold the others up
 NOMINAL_SHARE = 0.85  # systems report 0.88 to 0.97 of the memory that a phone is sold with
@@ -23,7 +23,6 @@ class DeviceClass:
 
     Attributes:
         tier: Name of the tier.
-        words: What the rows of every network say of it.
         gflops: Least estimated speed of ``THREADS`` cores, in 1e9 single-precision operations
             a second.
         instructions: Least that an Android phone must have; Core ML chooses its own.
@@ -31,22 +30,23 @@ class DeviceClass:
     """
 
     tier: str
-    words: str
     gflops: float
     instructions: Instructions
     android_mib: int
     apple_mib: int
 
+    @property
+    def words(self) -> str:
+        """How the rows of the tier begin, whatever the network."""
+        from tiers.ladder import LADDERS  # a choice does without the rows
+
+        said = [rows[self.tier].device_class for rows in LADDERS.values()]
+        letters = itertools.takewhile(lambda each: len(set(each)) == 1, zip(*said, strict=False))
+        return "".join(each[0] for each in letters).rstrip(", ")
+
     def memory_mib(self, platform: Platform) -> int:
         """Return the least memory on a platform, in MiB as sold."""
         return self.android_mib if platform == "android" else self.apple_mib
-
-
-def _words(tier: str) -> str:
-    """Return how the rows of a tier begin, whatever the network."""
-    said = [rows[tier].device_class for rows in LADDERS.values()]
-    alike = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*said, strict=False))
-    return "".join(letters[0] for letters in alike).rstrip(", ")
 
 
 def _class(
@@ -54,7 +54,6 @@ def _class(
 ) -> DeviceClass:
     return DeviceClass(
         tier=tier,
-        words=_words(tier),
         gflops=gflops,
         instructions=instructions,
         android_mib=android_gib * _GIB,
@@ -83,6 +82,13 @@ CLASSES = (
 
 LOWEST = CLASSES[0]
 _RANKS = {each.tier: place for place, each in enumerate(CLASSES)}
+# What each class asks for, rising from class to class.
+_SPEEDS = [each.gflops for each in CLASSES]
+_SETS = [INSTRUCTIONS.index(each.instructions) for each in CLASSES]
+_MEMORIES: dict[Platform, list[float]] = {
+    platform: [NOMINAL_SHARE * each.memory_mib(platform) for each in CLASSES]
+    for platform in PLATFORMS
+}
 
 
 def estimated_gflops(soc: Soc) -> float | None:
@@ -111,7 +117,7 @@ def class_by_memory(ram_mib: int, platform: Platform) -> DeviceClass:
         ram_mib: As sold or as reported.
         platform: Whose classes.
     """
-    return _highest(lambda each: ram_mib >= NOMINAL_SHARE * each.memory_mib(platform))
+    return CLASSES[_highest(_MEMORIES[platform], ram_mib)]
 
 
 def class_of(
@@ -125,13 +131,10 @@ def class_of(
         ram_mib: As sold or as reported.
         platform: Whose floors of memory; instructions are asked for on Android alone.
     """
-    by_speed = _highest(lambda each: gflops >= each.gflops)
-    found = min(by_speed, class_by_memory(ram_mib, platform), key=rank)
-    if platform != "android":
-        return found
-    has = INSTRUCTIONS.index(instructions)
-    by_instructions = _highest(lambda each: has >= INSTRUCTIONS.index(each.instructions))
-    return min(found, by_instructions, key=rank)
+    found = min(_highest(_SPEEDS, gflops), _highest(_MEMORIES[platform], ram_mib))
+    if platform == "android":
+        found = min(found, _highest(_SETS, INSTRUCTIONS.index(instructions)))
+    return CLASSES[found]
 
 
 def rank(device_class: DeviceClass) -> int:
@@ -139,11 +142,6 @@ def rank(device_class: DeviceClass) -> int:
     return _RANKS[device_class.tier]
 
 
-def _highest(keeps: Callable[[DeviceClass], bool]) -> DeviceClass:
-    """Return the last class of those that are kept from the lowest on."""
-    kept = LOWEST
-    for each in CLASSES:
-        if not keeps(each):
-            break
-        kept = each
-    return kept
+def _highest(floors: Sequence[float], value: float) -> int:
+    """Return the place of the last class whose floor is kept; the lowest keeps no one out."""
+    return max(bisect.bisect_right(floors, value) - 1, 0)

@@ -4,13 +4,13 @@ Whatever was measured, a higher class never gets a lower tier: see ``decide``.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 
-from pocketmatte.selection.candidates import Numbers, Ruling, listed_order
+from pocketmatte.selection.candidates import Key, Ruling, listed_order
 from pocketmatte.selection.classes import CLASSES
 from pocketmatte.selection.judging import Allowed, Judge, Question
-from pocketmatte.selection.standing import Key
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +53,25 @@ def decide(question: Question, lowest: str = CLASSES[0].tier) -> dict[str, Decis
 
 def _capped(allowed: list[Allowed], above: Decision) -> tuple[list[Allowed], dict[Key, Ruling]]:
     most = above.taken.candidate.tier if above.taken else ""
-    ruling = Ruling(reason="above_higher_class", numbers={"higher_class_tier": most or None})
-    over = {each.candidate.key: ruling for each in allowed if each.candidate.tier > most}
-    return [each for each in allowed if each.candidate.key not in over], over
+    over = [each for each in allowed if each.candidate.tier > most]
+    kept = [each for each in allowed if each.candidate.tier <= most]
+    return kept, {each.candidate.key: _above_higher_class(most) for each in over}
+
+
+# What is said to many classes is one object: a lock spells it once.
+@functools.cache
+def _above_higher_class(most: str) -> Ruling:
+    return Ruling(reason="above_higher_class", numbers={"higher_class_tier": most or None})
+
+
+@functools.cache
+def _lower_tier(highest: str) -> Ruling:
+    return Ruling(reason="lower_tier", numbers={"tier": highest})
+
+
+@functools.cache
+def _not_preferred(p95_ms: float | None, size_bytes: int) -> Ruling:
+    return Ruling(reason="not_preferred", numbers={"p95_ms": p95_ms, "size_bytes": size_bytes})
 
 
 def _decision(allowed: Sequence[Allowed], out: dict[Key, Ruling], question: Question) -> Decision:
@@ -65,19 +81,12 @@ def _decision(allowed: Sequence[Allowed], out: dict[Key, Ruling], question: Ques
     alike = [each for each in allowed if each.candidate.tier == highest]
     taken = min(alike, key=lambda each: _order(each, question))
     for each in allowed:
-        if each is not taken:
-            lower = each.candidate.tier < highest
-            numbers = {"tier": highest} if lower else _told(each)
-            reason = "lower_tier" if lower else "not_preferred"
-            out[each.candidate.key] = Ruling(reason=reason, numbers=numbers)
+        if each.candidate.tier < highest:
+            out[each.candidate.key] = _lower_tier(highest)
+        elif each is not taken:
+            p95_ms = each.standing.p95_ms if each.standing else None
+            out[each.candidate.key] = _not_preferred(p95_ms, each.candidate.size_bytes)
     return Decision(taken=taken, out=out)
-
-
-def _told(each: Allowed) -> Numbers:
-    return {
-        "p95_ms": each.standing.p95_ms if each.standing else None,
-        "size_bytes": each.candidate.size_bytes,
-    }
 
 
 def _order(each: Allowed, question: Question) -> tuple[object, ...]:

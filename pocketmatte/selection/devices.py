@@ -1,9 +1,8 @@
 """The table of phones and tablets, ``pocketmatte/devices.toml``: read, and held to its rules."""
 
 import functools
-import importlib.resources
+import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from pocketmatte.selection.rows import (
     Soc,
     Source,
 )
+from pocketmatte.selection.table_copy import TABLE, copied
 
 _SCHEMA_VERSION = 1
 _YEARS = (2015, 2035)
@@ -41,8 +41,21 @@ def device_table() -> DeviceTable:
     Raises:
         DeviceTableError: If it breaks its rules.
     """
-    text = importlib.resources.files("pocketmatte").joinpath("devices.toml").read_text("utf-8")
-    return parse_table(text, "devices.toml")
+    whole = copied(table_sha256())
+    if whole is None:
+        return parse_table(_own_bytes().decode("utf-8"), TABLE.name)
+    return _table(whole, TABLE.name)
+
+
+@functools.cache
+def table_sha256() -> str:
+    """Return the digest of the table that comes with PocketMatte."""
+    return hashlib.sha256(_own_bytes()).hexdigest()
+
+
+@functools.cache
+def _own_bytes() -> bytes:
+    return TABLE.read_bytes()
 
 
 def read_table(path: Path) -> DeviceTable:
@@ -69,11 +82,18 @@ def parse_table(text: str, name: str) -> DeviceTable:
     Raises:
         DeviceTableError: If it is no TOML or breaks a rule; the message names row and field.
     """
+    import tomllib  # the own table is read from its copy
+
     try:
         whole = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also endless numbers, endless brackets
         msg = f"{name} is no TOML: {error}; mend that place"
         raise DeviceTableError(msg) from error
+    return _table(whole, name)
+
+
+def _table(whole: Mapping[str, object], name: str) -> DeviceTable:
+    """Hold to its rules what TOML made of a table."""
     top = Fields(whole, name)
     version = top.integer("schema_version", 0, 1_000_000)
     if version != _SCHEMA_VERSION:

@@ -1,9 +1,9 @@
 """A decision as a lock holds it: what is taken and on what grounds, and why nothing else is."""
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from pocketmatte.selection.candidates import MEGA, Candidate, Ruling, tiers_of
+from pocketmatte.selection.candidates import MEGA, Candidate, Key, Ruling
 from pocketmatte.selection.deciding import Decision
 from pocketmatte.selection.judging import Allowed
 from pocketmatte.selection.lock import (
@@ -17,56 +17,72 @@ from pocketmatte.selection.lock import (
     RuledOut,
     Taken,
 )
+from pocketmatte.selection.networks import TIERS
 from pocketmatte.selection.policy import Rules
-from pocketmatte.selection.runs import Run
-from pocketmatte.selection.standing import Key
 
-Said: TypeAlias = tuple[str, str, str, int]  # tier, format, recipe, id of the ruling
+if TYPE_CHECKING:  # a choice without results does without it
+    from pocketmatte.selection.runs import Run
 
 _NOT_BUILT = Ruling(reason="not_built")
 
 
+class Said:
+    """What was ruled out for some class and network: what holds for many is one object."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Key, int], RuledOut] = {}
+        self._kept: list[Ruling] = []  # an id is given again when its ruling is gone
+
+    def of(self, keys: Sequence[Key], out: Mapping[Key, Ruling]) -> tuple[RuledOut, ...]:
+        """Return rulings as a lock holds them; what there is none of is not built."""
+        whys = [out.get(key, _NOT_BUILT) for key in keys]
+        known = list(zip(keys, map(id, whys), strict=True))
+        try:
+            return tuple([self._found[each] for each in known])
+        except KeyError:  # said for the first time
+            for each, why in zip(known, whys, strict=True):
+                if each not in self._found:
+                    self._found[each] = _ruled_out(each[0], why)
+                    self._kept.append(why)
+            return tuple([self._found[each] for each in known])
+
+
+def alternatives_of(candidates: Mapping[Key, Candidate]) -> list[Key]:
+    """Return what a lock speaks of, from the highest tier down: what is not built by its tier."""
+    built = {tier for tier, _, _ in candidates}
+    keys = [*candidates, *((tier, "", "") for tier in TIERS if tier not in built)]
+    keys.sort(key=lambda key: key[1:])
+    keys.sort(key=lambda key: key[0], reverse=True)
+    return keys
+
+
 def choice_of(
-    network: str,
-    candidates: Mapping[Key, Candidate],
-    rules: Rules,
-    decision: Decision,
-    said: dict[Said, RuledOut],
+    network: str, alternatives: Sequence[Key], rules: Rules, decision: Decision, said: Said
 ) -> NetworkChoice:
     """Return what a class gets of a network, as a lock holds it.
 
     Args:
         network: Its name.
-        candidates: Of it.
+        alternatives: Of it, see ``alternatives_of``.
         rules: Of it.
         decision: Of the class.
         said: What was ruled out for other classes already, added to.
     """
-    out = [(tier, form, recipe, each) for (tier, form, recipe), each in decision.out.items()]
-    built = {tier for tier, _, _ in candidates}
-    out += [(tier, "", "", _NOT_BUILT) for tier in tiers_of(network) if tier not in built]
-    out.sort(key=lambda each: each[1:3])
-    out.sort(key=lambda each: each[0], reverse=True)
-    ruled_out = tuple(_ruled_out(said, *each) for each in out)
-    taken = None if decision.taken is None else _taken(decision.taken, rules)
-    return NetworkChoice(network=network, taken=taken, ruled_out=ruled_out)
+    taken, out = decision.taken, list(alternatives)
+    if taken is not None:
+        out.remove(taken.candidate.key)
+    return NetworkChoice(
+        network=network, taken=None if taken is None else _taken(taken, rules),
+        ruled_out=said.of(out, decision.out),
+    )  # fmt: skip
 
 
-def _ruled_out(
-    said: dict[Said, RuledOut], tier: str, form: str, recipe: str, why: Ruling
-) -> RuledOut:
-    """Return one ruling as a lock holds it; what holds for many classes is one object.
-
-    An id may be given again when its ruling is gone, so the ruling itself is compared, too.
-    """
-    key = tier, form, recipe, id(why)
-    found = said.get(key)
-    if found is None or found.numbers is not why.numbers or found.reason != why.reason:
-        found = said[key] = RuledOut(
-            tier=tier, format=form or None, recipe=recipe or None, reason=why.reason,
-            numbers=why.numbers,
-        )  # fmt: skip
-    return found
+def _ruled_out(key: Key, why: Ruling) -> RuledOut:
+    tier, form, recipe = key
+    return RuledOut(
+        tier=tier, format=form or None, recipe=recipe or None, reason=why.reason,
+        numbers=why.numbers,
+    )  # fmt: skip
 
 
 def _taken(allowed: Allowed, rules: Rules) -> Taken:
@@ -99,11 +115,11 @@ def _basis(allowed: Allowed) -> Basis:
     return "prior" if allowed.estimate is None else "estimate"
 
 
-def _delegate(run: Run) -> Delegate:
+def _delegate(run: "Run") -> Delegate:
     return Delegate(requested=run.delegate_requested, actual=run.delegate_actual)
 
 
-def _evidence(run: Run) -> Evidence:
+def _evidence(run: "Run") -> Evidence:
     return Evidence(
         run_id=run.run_id, sha256=run.sha256, device=run.device,
         p95_ms=run.measured.p95_ms, peak_bytes=run.measured.peak_bytes,

@@ -10,7 +10,7 @@ _MEBIBYTE = 1024 * 1024
 _RAM_BYTES = (64 * _MEBIBYTE, 1024 * 1024 * _MEBIBYTE)  # 64 MiB to 1 TiB
 _API_LEVELS = (1, 10_000)  # 10,000 is what Android calls a system still in the making
 _CORES = (1, 1024)
-_MAJOR = re.compile(r"[^0-9]*([0-9]{1,3})(?![0-9])")
+_MAJOR = r"[^0-9]*([0-9]{1,3})(?![0-9])"
 
 # Android's version of an API level, https://apilevels.com; from 33 on it is 20 less.
 _ANDROID_OF_API = {26: 8, 27: 8, 28: 9, 29: 10, 30: 11, 31: 12, 32: 12}
@@ -69,7 +69,7 @@ class Facts:
     @property
     def major(self) -> int | None:
         """Major version of the system, of its API level where it says no version."""
-        found = _MAJOR.match(self.os_version or "")
+        found = re.match(_MAJOR, self.os_version or "")
         if found:
             return int(found[1])
         if self.api_level is None or self.platform != "android":

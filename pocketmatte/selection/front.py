@@ -3,18 +3,19 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from export.artifact import write_text
 from pocketmatte.selection.asked import asked_of
 from pocketmatte.selection.choosing import select
 from pocketmatte.selection.explaining import missing, of_nothing
-from pocketmatte.selection.latency_prior import PriorOf
 from pocketmatte.selection.lock import Lock, lock_text, read_lock
 from pocketmatte.selection.policy import PRIORS, Policy, Wanted, read_policy, wanted_of
 from pocketmatte.selection.shapes import MisfitError, printable, shown
-from pocketmatte.selection.staleness import changes
 from tiers.errors import UsageError
+
+if TYPE_CHECKING:  # a choice without a prior does without it
+    from pocketmatte.selection.latency_prior import PriorOf
 
 # The options that outrank a policy, and its field for each.
 OPTIONS: Mapping[str, str] = {
@@ -103,6 +104,8 @@ def _checked(request: Request, path: Path, policy: Policy, options: Wanted) -> O
     if any(each is not None for each in for_whom) or request.every or request.out is not None:
         msg = "--check takes its devices from the lock and writes nothing; leave the others out"
         raise UsageError(msg)
+    from pocketmatte.selection.staleness import changes  # not needed to choose
+
     before = read_lock(path)
     try:
         lock = _selected(request, before, policy, options)
@@ -131,7 +134,7 @@ def _selected(request: Request, before: Lock | None, policy: Policy, options: Wa
     )  # fmt: skip
 
 
-def prior_of(name: str | None) -> PriorOf | None:
+def prior_of(name: str | None) -> "PriorOf | None":
     """Return what makes the model of latencies of a name; ``None`` for none.
 
     Raises:

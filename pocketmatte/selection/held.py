@@ -10,9 +10,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pocketmatte.results import FOLDER
 from pocketmatte.selection.json_files import read_shape
+from pocketmatte.selection.networks import NETWORKS, TIERS
 from pocketmatte.selection.shapes import Amount, Count, Match, Sha256, Shape
 from tiers.errors import BundleError
-from tiers.ladder import LADDERS
 
 _NO_NAMES = frozenset({"", ".", ".."})  # an empty one begins an absolute path
 MANIFEST = "manifest.json"  # export.manifest.FILE_NAME, which imports pydantic
@@ -173,7 +173,7 @@ def _check(root: Path, entry: Artifact) -> None:
     if not stays_inside(entry.path):
         msg = f"path {entry.path!a:.120} leads outside the bundle {root}; build it again"
         raise BundleError(msg)
-    if entry.tier not in LADDERS.get(entry.network, ()):
+    if entry.network not in NETWORKS or entry.tier not in TIERS:
         msg = (
             f"{entry.path!a:.120} is of {entry.network!a:.40} {entry.tier!a:.40}, which this "
             "PocketMatte has not; build it again"

@@ -1,25 +1,20 @@
 """What a class of devices may have of one network, and why not the rest: docs/selection.md."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pocketmatte.selection.candidates import Candidate, Numbers, Ruling, ruled_out
+from pocketmatte.selection.candidates import Candidate, Key, Numbers, Ruling, ruled_out
 from pocketmatte.selection.classes import CLASSES, DeviceClass
-from pocketmatte.selection.gains import gain_of
-from pocketmatte.selection.latency_prior import Estimate
+from pocketmatte.selection.gains import Gain, gain_of
 from pocketmatte.selection.policy import Rules
 from pocketmatte.selection.rows import Platform
-from pocketmatte.selection.runs import Run
-from pocketmatte.selection.standing import (
-    Key,
-    Measurements,
-    Standing,
-    is_failure,
-    measurements,
-    same_files,
-    use_of,
-)
+
+if TYPE_CHECKING:  # a choice without results or a prior does without these
+    from pocketmatte.selection.latency_prior import Estimate
+    from pocketmatte.selection.runs import Run
+    from pocketmatte.selection.standing import Measurements, Standing
 
 # A class and those below it, the highest first, by its tier.
 _FROM = {each.tier: CLASSES[place::-1] for place, each in enumerate(CLASSES)}
@@ -40,10 +35,10 @@ class Allowed:
     """
 
     candidate: Candidate
-    standing: Standing | None = None
+    standing: "Standing | None" = None
     of_class: DeviceClass | None = None
     direct: bool = False
-    estimate: Estimate | None = None
+    estimate: "Estimate | None" = None
     faster: float | None = None
     faster_by: Literal["device", "host"] | None = None
 
@@ -63,8 +58,8 @@ class Question:
     platform: Platform
     rules: Rules
     candidates: Mapping[Key, Candidate]
-    runs: Sequence[Run]
-    estimate: Callable[[Candidate, DeviceClass], Estimate | None]
+    runs: "Sequence[Run]"
+    estimate: "Callable[[Candidate, DeviceClass], Estimate | None]"
 
 
 class Judge:
@@ -82,38 +77,27 @@ class Judge:
             if ruling := ruled_out(each, question.rules, question.platform):
                 self._out[key] = ruling
         self._out |= _failed_anywhere(question, self._out)
-        self._measured = {each.tier: self._of_class(each) for each in CLASSES}
-        self._anything = any(each.standings for each in self._measured.values())
-        self._above = {
-            each.tier: Ruling(reason="above_class", numbers={"device_class": each.tier})
-            for each in CLASSES
+        self._left = [each for each in question.candidates.items() if each[0] not in self._out]
+        self._measured = dict(_measured(question)) if question.runs else {}
+        self._from = {
+            tier: [each for each in below if each.tier in self._measured]
+            for tier, below in _FROM.items()
         }
+        self._priors: dict[Key, Allowed] = {}
+        self._gains: dict[tuple[Key, float | None], Gain] = {}
 
     def judged(self, device_class: DeviceClass) -> tuple[list[Allowed], dict[Key, Ruling]]:
         """Return what a class may have, and why it may not have the others."""
         allowed: list[Allowed] = []
         out = dict(self._out)
         beyond = self._beyond(device_class)
-        for key, candidate in self._question.candidates.items():
-            if key in out:
-                continue
-            found = self._one(candidate, device_class, beyond)
+        for key, candidate in self._left:
+            found = self._one(key, candidate, device_class, beyond)
             if isinstance(found, Ruling):
                 out[key] = found
             else:
                 allowed.append(found)
         return allowed, out
-
-    def _of_class(self, device_class: DeviceClass) -> Measurements:
-        runs = [
-            run
-            for run in self._question.runs
-            if run.platform == self._question.platform and run.device_class == device_class
-        ]
-        candidates = self._question.candidates
-        counted = [run for run in runs if use_of(run, candidates, self._rules) is None]
-        failed = [run for run in runs if is_failure(run) and same_files(run, candidates)]
-        return measurements(counted, failed, self._rules)
 
     def _beyond(self, device_class: DeviceClass) -> str | None:
         """Return the tier above which nothing that was not measured is taken, or ``None``."""
@@ -122,43 +106,48 @@ class Judge:
         direct = [key for key in self._fitting(device_class) if key not in self._out]
         if not direct:
             return None
-        below = _FROM[device_class.tier]
+        below = self._from[device_class.tier]
         fitting = [key for each in below for key in self._fitting(each) if key not in self._out]
         return max(tier for tier, _, _ in fitting)
 
     def _fitting(self, device_class: DeviceClass) -> list[Key]:
-        standings = self._measured[device_class.tier].standings
+        here = self._measured.get(device_class.tier)
+        standings = here.standings if here else {}
         return [key for key, each in standings.items() if each.fault is None]
 
     def _one(
-        self, candidate: Candidate, device_class: DeviceClass, beyond: str | None
+        self, key: Key, candidate: Candidate, device_class: DeviceClass, beyond: str | None
     ) -> Allowed | Ruling:
-        key, here = candidate.key, self._measured[device_class.tier]
-        if key in here.failures:
+        here = self._measured.get(device_class.tier)
+        if here and key in here.failures:
             return here.failures[key]
-        gain = gain_of(candidate, self._faster(key, device_class))
+        gain = self._gain(key, candidate, device_class)
         if not gain.pays:
             return gain.ruling
-        standing = here.standings.get(key)
+        standing = here.standings.get(key) if here else None
         if standing is not None and standing.fault in ("too_slow", "too_large"):
             return _over_budget(standing, self._rules)
-        found = self._best_below(key, device_class)
+        found = self._best_below(key, device_class) if self._measured else None
         if found is None:
             reason = self._no_prior(candidate, device_class, beyond, standing)
             if reason is not None:
                 return reason
             estimate = self._question.estimate(candidate, device_class)
-            if (late := _estimated_late(estimate, self._rules)) is not None:
+            if estimate is None:
+                found = self._prior(key, candidate)
+            elif (late := _estimated_late(estimate, self._rules)) is not None:
                 return late
-            found = Allowed(candidate=candidate, estimate=estimate)
+            else:
+                found = Allowed(candidate=candidate, estimate=estimate)
         if gain.faster is None:
             return found
         return dataclasses.replace(found, faster=gain.faster, faster_by=gain.by)
 
-    def _too_slow(self, device_class: DeviceClass) -> dict[str, Standing]:
+    def _too_slow(self, device_class: DeviceClass) -> "dict[str, Standing]":
         """Return the tiers that were too slow in every file measured, each with its fastest."""
+        here = self._measured.get(device_class.tier)
         by_tier: dict[str, list[Standing]] = {}
-        for (tier, _, _), each in sorted(self._measured[device_class.tier].standings.items()):
+        for (tier, _, _), each in sorted(here.standings.items()) if here else ():
             by_tier.setdefault(tier, []).append(each)
         return {
             tier: min(found, key=lambda each: each.p95_ms)
@@ -166,16 +155,30 @@ class Judge:
             if all(each.fault == "too_slow" for each in found)
         }
 
+    def _prior(self, key: Key, candidate: Candidate) -> Allowed:
+        """Return what every class may have that is not below it: one object for all of them."""
+        found = self._priors.get(key)
+        if found is None:
+            found = self._priors[key] = Allowed(candidate=candidate)
+        return found
+
+    def _gain(self, key: Key, candidate: Candidate, device_class: DeviceClass) -> Gain:
+        known = key, self._faster(key, device_class) if self._measured else None
+        found = self._gains.get(known)
+        if found is None:
+            found = self._gains[known] = gain_of(candidate, known[1])
+        return found
+
     def _faster(self, key: Key, device_class: DeviceClass) -> float | None:
         """Return what eight bits gain on the nearest class, from this one down, that says it."""
-        for each in _FROM[device_class.tier] if self._anything else ():
+        for each in self._from[device_class.tier]:
             if (found := self._measured[each.tier].faster.get(key)) is not None:
                 return found
         return None
 
     def _best_below(self, key: Key, device_class: DeviceClass) -> Allowed | None:
         """Return the nearest class, from this one down, whose devices were fast enough."""
-        for each in _FROM[device_class.tier] if self._anything else ():
+        for each in self._from[device_class.tier]:
             standing = self._measured[each.tier].standings.get(key)
             if standing is not None and standing.fault is None:
                 candidate = self._question.candidates[key]
@@ -188,7 +191,7 @@ class Judge:
         candidate: Candidate,
         device_class: DeviceClass,
         beyond: str | None,
-        standing: Standing | None,
+        standing: "Standing | None",
     ) -> Ruling | None:
         """Return why what nobody measured to fit is not taken for its class alone."""
         if self._rules.require_measurement:
@@ -196,10 +199,10 @@ class Judge:
                 return Ruling(reason=standing.fault, numbers={"p95_ms": standing.p95_ms})
             return Ruling(reason="not_measured")
         if candidate.tier > device_class.tier:
-            return self._above[device_class.tier]
+            return _above_class(device_class.tier)
         if beyond is not None and candidate.tier > beyond:
             return Ruling(reason="not_measured", numbers={"measured_up_to": beyond})
-        slow = self._too_slow(device_class) if self._anything else {}
+        slow = self._too_slow(device_class) if self._measured else {}
         for tier, fastest in slow.items():
             if tier <= candidate.tier:
                 numbers = {"tier": tier, **_over_budget(fastest, self._rules).numbers}
@@ -207,7 +210,29 @@ class Judge:
         return None
 
 
-def _over_budget(standing: Standing, rules: Rules) -> Ruling:
+@functools.cache
+def _above_class(tier: str) -> Ruling:
+    return Ruling(reason="above_class", numbers={"device_class": tier})
+
+
+def _measured(question: Question) -> "Iterator[tuple[str, Measurements]]":
+    """Yield what was measured on the classes of a platform, by tier; others are left out."""
+    from pocketmatte.selection.standing import is_failure, measurements, same_files, use_of
+
+    candidates, rules = question.candidates, question.rules
+    for device_class in CLASSES:
+        runs = [
+            run
+            for run in question.runs
+            if run.platform == question.platform and run.device_class == device_class
+        ]
+        counted = [run for run in runs if use_of(run, candidates, rules) is None]
+        failed = [run for run in runs if is_failure(run) and same_files(run, candidates)]
+        if runs:
+            yield device_class.tier, measurements(counted, failed, rules)
+
+
+def _over_budget(standing: "Standing", rules: Rules) -> Ruling:
     where: Numbers = {"device": standing.runs[0].device, "weak": standing.weak}
     numbers: Numbers = {"p95_ms": standing.p95_ms, "limit_ms": rules.frame_ms}
     if standing.fault != "too_slow":
@@ -215,8 +240,8 @@ def _over_budget(standing: Standing, rules: Rules) -> Ruling:
     return Ruling(reason=str(standing.fault), numbers={**numbers, **where})
 
 
-def _estimated_late(estimate: Estimate | None, rules: Rules) -> Ruling | None:
-    if estimate is None or rules.frame_ms is None or estimate[2] <= rules.frame_ms:
+def _estimated_late(estimate: "Estimate", rules: Rules) -> Ruling | None:
+    if rules.frame_ms is None or estimate[2] <= rules.frame_ms:
         return None
     names = ("estimated_ms", "low_ms", "high_ms")
     numbers = dict(zip(names, estimate, strict=True)) | {"limit_ms": rules.frame_ms}
@@ -225,6 +250,10 @@ def _estimated_late(estimate: Estimate | None, rules: Rules) -> Ruling | None:
 
 def _failed_anywhere(question: Question, out: Mapping[Key, Ruling]) -> Iterator[tuple[Key, Ruling]]:
     """Yield what computed something else off a device: its parity counts, its latency does not."""
+    if not question.runs:
+        return
+    from pocketmatte.selection.standing import same_files
+
     for run in question.runs:
         failed = run.platform is None and run.measured.status == "parity_failed"
         if failed and run.key not in out and same_files(run, question.candidates):

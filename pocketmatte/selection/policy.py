@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 from export.recipe import RECIPES
 from pocketmatte.selection.held import Orientation
 from pocketmatte.selection.json_files import read_bytes
+from pocketmatte.selection.networks import NETWORKS
 from pocketmatte.selection.rows import PLATFORMS
 from pocketmatte.selection.shapes import Match, MisfitError, Within, parsed, refuse, shown
 from tiers.errors import UsageError
-from tiers.ladder import LADDERS
 
 Process: TypeAlias = Literal["app_foreground", "adb_shell"]
 Prior: TypeAlias = Literal["none", "roofline"]
@@ -179,8 +179,8 @@ def policy_of(whole: Mapping[str, Any]) -> Policy:
         refuse(f"it is {shown(own)}, not tables [network.NAME]", "network")
     top = {name: whole[name] for name in _WHOLE if name in whole}
     head = parsed(top, _Top, closed=True)
-    _check_names(head.networks, tuple(LADDERS), "networks")
-    _check_names(tuple(own) or None, tuple(LADDERS), "network")
+    _check_names(head.networks, NETWORKS, "networks")
+    _check_names(tuple(own) or None, NETWORKS, "network")
     of_all = {name: each for name, each in whole.items() if name not in {*top, "network"}}
     return Policy(
         networks=head.networks, prior=head.prior, all=wanted_of(of_all),

@@ -5,13 +5,10 @@ A class is as fast as its slowest measured device; a device is as fast as its be
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
 
-from pocketmatte.selection.candidates import MEGA, REFERENCE, Candidate, Number, Ruling
+from pocketmatte.selection.candidates import MEGA, REFERENCE, Candidate, Key, Number, Ruling
 from pocketmatte.selection.policy import Rules
 from pocketmatte.selection.runs import Run, best_of, out_of
-
-Key: TypeAlias = tuple[str, str, str]  # tier, format, recipe
 
 _FAILURES = {
     "parity_failed": "parity_failed_on_device",

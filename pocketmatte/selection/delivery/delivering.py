@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import cast
 
 from pocketmatte.selection import front
-from pocketmatte.selection.asked import table_sha256
 from pocketmatte.selection.delivery import ai_packs, app_assets, background_assets
 from pocketmatte.selection.delivery.beside import Beside, beside
 from pocketmatte.selection.delivery.planning import Planned, Sources
 from pocketmatte.selection.delivery.writing import Written, differences, record_of, write
+from pocketmatte.selection.devices import table_sha256
 from pocketmatte.selection.json_files import read_bytes
 from pocketmatte.selection.lock import Lock, read_lock
 from pocketmatte.selection.rows import Platform

@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pocketmatte.selection.asked import table_sha256
 from pocketmatte.selection.candidates import MEGA
-from pocketmatte.selection.devices import device_table
+from pocketmatte.selection.devices import device_table, table_sha256
 from pocketmatte.selection.held import Artifact, Manifest
 from pocketmatte.selection.lock import Group, Lock, NetworkChoice, RuledOut, Taken
 from pocketmatte.selection.on_device.device_file import DeviceFile, Neighbour, Neighbours

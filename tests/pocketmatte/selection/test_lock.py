@@ -29,6 +29,8 @@ from tests.pocketmatte.selection.shipped import (
 )
 from tiers.errors import BundleError
 
+EVERY = asked_of(every=True)
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -99,6 +101,19 @@ def test_a_lock_reads_back_as_it_was_written(root: Path, tmp_path: Path) -> None
     path = tmp_path / "tiers.lock.json"
     path.write_text(lock_text(lock))
     assert lock_text(read_lock(path)) == lock_text(lock)
+
+
+def test_a_lock_of_all_classes_is_written_as_json_writes_it(root: Path, tmp_path: Path) -> None:
+    for lock in (whole_lock(root, tmp_path / "given"), select(root, EVERY, policy=policy())):
+        told = json.dumps(plain(lock), indent=1, sort_keys=True, allow_nan=False)
+        assert lock_text(lock) == f"{told}\n"
+
+
+def test_what_holds_for_many_classes_and_networks_is_one_object(root: Path) -> None:
+    lock = select(root, EVERY, policy=policy())
+    out = [each for group in lock.groups for choice in group.choices for each in choice.ruled_out]
+    told = {(e.tier, e.format, e.recipe, e.reason, str(dict(e.numbers))) for e in out}
+    assert len({id(each) for each in out}) == len(told) < len(out) / 10
 
 
 def test_the_same_inputs_give_the_same_bytes(root: Path, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_check_that_sees_no_difference_would_pass_anything(
     """The comparison is what fails: without it a changed policy goes through."""
     place.policy.write_text(POLICY.replace("33.3", "10"))
     assert place.changes()
-    monkeypatch.setattr("pocketmatte.selection.front.changes", lambda _before, _after: [])
+    monkeypatch.setattr("pocketmatte.selection.staleness.changes", lambda _before, _after: [])
     assert place.changes() == []
 
 

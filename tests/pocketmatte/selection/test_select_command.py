@@ -1,6 +1,7 @@
 """``pocketmatte select``, and the same in a Python that has nothing installed."""
 
 import inspect
+import io
 import json
 import subprocess
 import sys
@@ -80,6 +81,22 @@ def test_a_bare_python_checks_a_lock(root: Path, made: Path, tmp_path: Path) -> 
     out, err = bare(root, "select", made, "--check", lock, "--budget-ms", "9", "--json")
     assert json.loads(out)["changes"][0] == "policy: frame_ms of rvm was None, is 9.0"
     assert err.splitlines()[-1] == "1 []"
+
+
+@pytest.mark.parametrize(("least", "code"), [("t01", 0), ("t05", 1)])
+def test_the_process_ends_with_all_that_it_says_and_its_code(
+    root: Path, made: Path, capfd: pytest.CaptureFixture[str], least: str, code: int
+) -> None:
+    words = ["select", str(made), "--all", "--platform", "android", "--minimum-tier", least]
+    words.append("--json")
+    done = subprocess.run(
+        [sys.executable, "-S", "-B", "-m", "pocketmatte.selection", *words], cwd=root,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert main(words) == code
+    said = capfd.readouterr()
+    assert (done.stdout, done.stderr, done.returncode) == (said.out, said.err, code)
+    assert len(done.stdout) > io.DEFAULT_BUFFER_SIZE  # so that some of it waits to be written
 
 
 @pytest.mark.parametrize(

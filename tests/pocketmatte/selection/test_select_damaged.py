@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pocketmatte.selection.evidence import read_run, read_runs
+from pocketmatte.selection.lock import files_of
 from tests.pocketmatte.selection.shipped import (
     device_result,
     locked,
@@ -14,6 +15,7 @@ from tests.pocketmatte.selection.shipped import (
     write_json,
     write_results,
 )
+from tiers.contract_table import PROGRAMS
 from tiers.errors import PocketMatteError
 
 
@@ -91,6 +93,45 @@ def test_a_file_that_a_link_leads_outside_is_refused(tmp_path: Path) -> None:
     path.symlink_to(outside)
     with pytest.raises(PocketMatteError, match="leads outside"):
         locked(root)
+
+
+@pytest.mark.parametrize("program", PROGRAMS["propagation"])
+def test_each_file_of_a_folder_is_looked_at_for_links(tmp_path: Path, program: str) -> None:
+    root = write_bundle(tmp_path / "bundle", networks=("propagation",), tiers=("t01",))
+    path = root / "propagation" / "t01" / f"{program}-fp16.pte"
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(PocketMatteError, match=rf"{program}-fp16\.pte' leads outside"):
+        locked(root)
+
+
+def test_a_folder_that_a_link_leads_outside_is_refused(tmp_path: Path) -> None:
+    root = write_bundle(tmp_path / "bundle", networks=("propagation",), tiers=("t01",))
+    folder = root / "propagation" / "t01"
+    folder.rename(tmp_path / "outside")
+    folder.symlink_to(tmp_path / "outside")
+    with pytest.raises(PocketMatteError, match="leads outside"):
+        locked(root)
+
+
+def test_a_link_back_inside_does_not_vouch_for_its_folder(tmp_path: Path) -> None:
+    root = write_bundle(tmp_path / "bundle", networks=("propagation",), tiers=("t01",))
+    folder = root / "propagation" / "t01"
+    first, *_ = sorted(folder.glob("*-fp16.pte"))
+    first.rename(root / "kept")
+    folder.rename(tmp_path / "outside")
+    folder.symlink_to(tmp_path / "outside")
+    first.symlink_to(root / "kept")
+    with pytest.raises(PocketMatteError, match="leads outside"):
+        locked(root)
+
+
+def test_links_that_stay_inside_are_taken(tmp_path: Path) -> None:
+    root = write_bundle(tmp_path / "bundle", networks=("propagation",), tiers=("t01",))
+    for path in sorted((root / "propagation" / "t01").iterdir()):
+        path.rename(root / path.name)
+        path.symlink_to(root / path.name)
+    assert len(files_of(locked(root))) == len(PROGRAMS["propagation"])
 
 
 def test_a_result_that_denies_itself_is_refused(one: Path, tmp_path: Path) -> None:

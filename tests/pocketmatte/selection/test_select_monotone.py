@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pocketmatte.harness.choice import Measured
 from pocketmatte.selection import deciding
 from pocketmatte.selection.asked import asked_of, members, targets_of
-from pocketmatte.selection.candidates import Candidate, candidates_of
+from pocketmatte.selection.candidates import Candidate, Key, candidates_of
 from pocketmatte.selection.choosing import select
 from pocketmatte.selection.classes import CLASSES, DeviceClass
 from pocketmatte.selection.deciding import Decision, decide
@@ -24,7 +24,6 @@ from pocketmatte.selection.latency_prior import DeviceGroup, Estimate
 from pocketmatte.selection.policy import USUAL, Rules
 from pocketmatte.selection.rows import PLATFORMS, Platform
 from pocketmatte.selection.runs import Run
-from pocketmatte.selection.standing import Key
 from tests.pocketmatte.selection.shipped import SIZES, TIERS, policy, write_bundle
 from tiers.ladder import LADDERS
 
