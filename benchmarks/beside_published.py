@@ -32,9 +32,12 @@ from export.quantise import quantised
 from export.recipe import recipe as recipe_of
 from export.targets import target
 from pocketmatte.console import stdout, table
+from pocketmatte.native.arm_python import PYTHON_FOLDER, read_arm_python
+from pocketmatte.native.building import read_runner
 from pocketmatte.native.counting import instructions_of
 from pocketmatte.native.emulation import CPUS, cpu
 from pocketmatte.quantisation.record import made_records
+from pocketmatte.runtimes.arm64 import ARM_RUNNER, BUILT
 from pocketmatte.runtimes.protocol import FloatArray, Session
 from pocketmatte.runtimes.table import runtime
 from pocketmatte.signal_errors import psnr_db_of
@@ -200,6 +203,9 @@ def main(arguments: list[str]) -> int:
     torch.set_num_threads(1)
     try:
         spec = spec_of(given.tier, given.working, given.scale)
+        if given.instructions:  # before minutes are spent
+            read_runner(ARM_RUNNER)
+            read_arm_python(BUILT / PYTHON_FOLDER)
         with tempfile.TemporaryDirectory() as folder:
             lines = compared(given, spec, Path(folder))
     except PocketMatteError as error:

@@ -1,13 +1,14 @@
 """What every capture and conversion runs in: silence, and none of the work that nobody looks at.
 
 Exporters rewrite a graph in dozens of passes, and for every node of every pass they copy the
-history of where it came from.
+history of where it came from. After each pass they make Python code of the graph.
 """
 
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from export.deferred_code import code_deferred
 from export.quiet import quiet
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def converting() -> Iterator[None]:
-    """Keep converters quiet, and histories of nodes shared, inside the block.
+    """Keep converters quiet, histories of nodes shared and code unmade, inside the block.
 
     What a converter gives is the same to the bit.
     """
-    with quiet(), _histories_shared():
+    with quiet(), _histories_shared(), code_deferred():
         yield
 
 

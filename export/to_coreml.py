@@ -1,7 +1,8 @@
 """Captured program -> Core ML package: an ML Program that iOS 16 and newer runs, 18 with states."""
 
+import contextlib
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,16 +75,17 @@ def to_coreml_stateful(captured: Captured, path: Path, metadata: Mapping[str, st
         # it moves updates of states nearer to what they store, and fails on several of them: it
         # looks for an operation that it has removed itself
         passes.remove_passes({"common::canonicalize_inplace_pattern"})
-        model = ct.convert(
-            _prepared(with_own_states(captured)),
-            inputs=[_feature(tensor, True, frozenset(), given=True) for tensor in inputs],
-            outputs=[_feature(tensor, True, frozenset(), given=False) for tensor in outputs],
-            minimum_deployment_target=ct.target.iOS18,
-            compute_precision=ct.precision.FLOAT16,
-            convert_to="mlprogram",
-            pass_pipeline=passes,
-            skip_model_load=True,
-        )
+        with _checked_once():
+            model = ct.convert(
+                _prepared(with_own_states(captured)),
+                inputs=[_feature(tensor, True, frozenset(), given=True) for tensor in inputs],
+                outputs=[_feature(tensor, True, frozenset(), given=False) for tensor in outputs],
+                minimum_deployment_target=ct.target.iOS18,
+                compute_precision=ct.precision.FLOAT16,
+                convert_to="mlprogram",
+                pass_pipeline=passes,
+                skip_model_load=True,
+            )
         _save(model, captured.contract, path, metadata)
 
 
@@ -96,16 +98,44 @@ def _write(
         half = captured.recipe.dtype == "float16"
         computes_in_half = half or not captured.recipe.floating
         contract = captured.contract
-        model = ct.convert(
-            _graph(captured, pictures),
-            inputs=[_feature(tensor, half, pictures, given=True) for tensor in contract.inputs],
-            outputs=[_feature(tensor, half, pictures, given=False) for tensor in contract.outputs],
-            minimum_deployment_target=getattr(ct.target, release(captured.recipe).replace(" ", "")),
-            compute_precision=(ct.precision.FLOAT16 if computes_in_half else ct.precision.FLOAT32),
-            convert_to="mlprogram",
-            skip_model_load=True,
-        )
+        target = getattr(ct.target, release(captured.recipe).replace(" ", ""))
+        precision = ct.precision.FLOAT16 if computes_in_half else ct.precision.FLOAT32
+        with _checked_once():
+            model = ct.convert(
+                _graph(captured, pictures),
+                inputs=[_feature(tensor, half, pictures, given=True) for tensor in contract.inputs],
+                outputs=[
+                    _feature(tensor, half, pictures, given=False) for tensor in contract.outputs
+                ],
+                minimum_deployment_target=target,
+                compute_precision=precision,
+                convert_to="mlprogram",
+                skip_model_load=True,
+            )
         _save(model, contract, path, metadata)
+
+
+@contextlib.contextmanager
+def _checked_once() -> Iterator[None]:
+    """Have coremltools check its program when the block is done.
+
+    It checks it after each of a hundred passes, which takes longer than the passes do.
+    """
+    from coremltools.converters.mil.mil import Program
+
+    check = Program.validate
+    made: dict[int, Program] = {}
+
+    def note(program: Program, **_: object) -> None:
+        made[id(program)] = program
+
+    Program.validate = note
+    try:
+        yield
+    finally:
+        Program.validate = check
+    for program in made.values():
+        program.validate()
 
 
 def _save(model: Any, contract: ProgramContract, path: Path, metadata: Mapping[str, str]) -> None:
@@ -124,7 +154,7 @@ def _graph(captured: Captured, pictures: frozenset[str]) -> "torch.export.Export
     import torch
 
     half = captured.recipe.dtype == "float16"
-    wide = _widened(captured.exported) if half else captured.exported
+    wide = _widened(captured.exported) if half else copy.deepcopy(captured.exported)
     exported = _prepared(wide)
     graph, signature = exported.graph, exported.graph_signature
     by_name = {node.name: node for node in graph.nodes}
@@ -150,10 +180,11 @@ def _graph(captured: Captured, pictures: frozenset[str]) -> "torch.export.Export
 
 
 def _prepared(exported: "torch.export.ExportedProgram") -> "torch.export.ExportedProgram":
-    """Return a copy in the operators that the converter takes and the Neural Engine likes."""
+    """Return a program, taken over, in what the converter takes and the Neural Engine likes."""
+    from export.functional import functional
     from export.pool_steps import in_pool_steps
 
-    return in_pool_steps(_without_aliases(exported.run_decompositions({})))
+    return in_pool_steps(_without_aliases(functional(exported).run_decompositions({})))
 
 
 def _without_aliases(exported: "torch.export.ExportedProgram") -> "torch.export.ExportedProgram":

@@ -5,12 +5,14 @@ import copy
 import dataclasses
 import json
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.atomic import whole
 from export.converting import converting
+from export.functional import functional
+from export.known_results import results_known
 from export.level_moves import with_level_moves
 from export.partial_sums import in_parts
 from export.program import Captured
@@ -43,16 +45,17 @@ def lower(captured: Captured, metadata: Mapping[str, str] | None = None) -> Lowe
         captured: The program.
         metadata: What the method ``metadata`` of the lowered program returns, as a JSON object.
     """
-    with converting():
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    with converting(), results_known():
         from executorch.exir import to_edge_transform_and_lower
+        from executorch.exir.backend.utils import is_same_node
 
         manager = to_edge_transform_and_lower(
             _prepared(captured),
             transform_passes=[_constant_propagation()],
-            partitioner=[XnnpackPartitioner()],
+            partitioner=[_partitioner()],
             constant_methods={METADATA_METHOD: json.dumps(dict(metadata or {}), sort_keys=True)},
         )
+        is_same_node.cache_clear()  # it holds every graph that it ever compared, weights and all
     delegates, outside = _summary(manager.exported_program().graph_module)
     return Lowered(program_manager=manager, delegates=delegates, outside=outside)
 
@@ -60,9 +63,9 @@ def lower(captured: Captured, metadata: Mapping[str, str] | None = None) -> Lowe
 def _prepared(captured: Captured) -> "torch.export.ExportedProgram":
     """Return a copy, which lowering takes constants out of, in a form that suits XNNPACK."""
     if not captured.recipe.floating:
-        return with_level_moves(captured)
+        return functional(with_level_moves(captured))
     exported = copy.deepcopy(captured.exported)
-    return in_parts(exported) if captured.recipe.dtype == "float16" else exported
+    return functional(in_parts(exported) if captured.recipe.dtype == "float16" else exported)
 
 
 def to_executorch(captured: Captured, path: Path, metadata: Mapping[str, str]) -> Lowered:
@@ -85,6 +88,25 @@ def to_executorch(captured: Captured, path: Path, metadata: Mapping[str, str]) -
     with whole(path) as partial:
         partial.write_bytes(program.buffer)
     return lowered
+
+
+def _partitioner() -> Any:
+    """Return XNNPACK's partitioner, which tells what to leave whole by operator where it can.
+
+    XNNPACK's own tells it by node. ExecuTorch then takes the graph apart twice: with all nodes of
+    such an operator left whole, and again with those that XNNPACK does not take.
+    """
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    class Partitioner(XnnpackPartitioner):  # type: ignore[misc]
+        def ops_to_not_decompose(
+            self, program: "torch.export.ExportedProgram"
+        ) -> tuple[list[Any], Callable[["torch.fx.Node"], bool] | None]:
+            kept, takes = super().ops_to_not_decompose(program)
+            nodes = [node for node in program.graph.nodes if node.target in kept]
+            return kept, None if nodes and all(takes(node) for node in nodes) else takes
+
+    return Partitioner()
 
 
 def _constant_propagation() -> Any:

@@ -24,7 +24,7 @@ from pocketmatte.host import forget_peak_memory, recent_peak_memory_bytes
 from pocketmatte.integrity import frame_of
 from pocketmatte.request import Request, artifact_path
 from tiers.contract_table import contracts
-from tiers.errors import PocketMatteError
+from tiers.errors import ExportError, PocketMatteError
 from tiers.spec import TierSpec
 from tiers.weights import default, load, network_of
 
@@ -40,9 +40,27 @@ def run(out: Path, job: Job) -> Done:
     """
     forget_peak_memory()
     clock = _Clock()
-    files = _searched(out, job, clock) if isinstance(job, RecordJob) else _written(out, job, clock)
-    gc.collect()  # what a capture holds is held in cycles
+    with _cleared_away():
+        if isinstance(job, RecordJob):
+            files = _searched(out, job, clock)
+        else:
+            files = _written(out, job, clock)
     return Done(files=tuple(files), stages=clock.stages, peak_bytes=recent_peak_memory_bytes())
+
+
+@contextlib.contextmanager
+def _cleared_away() -> Iterator[None]:
+    """Leave nothing behind of what the block made: what a capture holds is held in cycles.
+
+    Collections inside the block, coremltools asks for some, do not look at what was there before:
+    the converters themselves, half a million objects.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.collect()
 
 
 class _Clock:
@@ -64,7 +82,7 @@ def _searched(out: Path, job: RecordJob, clock: _Clock) -> list[Result]:
     """Make the records of a tier; why one cannot be made is said by the files that need it."""
     from pocketmatte.quantisation.record import records_of
 
-    with contextlib.suppress(PocketMatteError), clock.stage("search"):
+    with contextlib.suppress(PocketMatteError), clock.stage("search"), _given_up("search"):
         network = network_of(job.spec, bundle_weights(out, job.weights, job.spec))
         keys = {name: quantisation_key(job.spec, name, job.weights) for name in job.recipes}
         records_of(out, job.spec, network, keys)
@@ -76,7 +94,7 @@ def _written(out: Path, job: CaptureJob, clock: _Clock) -> list[Result]:
     torch.set_num_threads(job.threads)
     paths = {form: artifact_path(job.spec, job.program, job.recipe, form) for form in job.formats}
     try:
-        with clock.stage("capture"):
+        with clock.stage("capture"), _given_up("capture"):
             network = network_of(job.spec, bundle_weights(out, job.weights, job.spec))
             captured, made_with = _captured(
                 out, network, job.spec, job.program, job.recipe, job.weights
@@ -87,7 +105,7 @@ def _written(out: Path, job: CaptureJob, clock: _Clock) -> list[Result]:
     for form, relative in paths.items():
         metadata = file_metadata(job.spec, job.program, job.recipe, form, job.weights)
         try:
-            with clock.stage(form):
+            with clock.stage(form), _given_up(form):
                 notes = TARGETS[form].export(captured, out / relative, metadata)
         except PocketMatteError as error:
             results.append((_failed(relative, error), None))
@@ -96,6 +114,23 @@ def _written(out: Path, job: CaptureJob, clock: _Clock) -> list[Result]:
             event = Event(path=relative, outcome="built", seconds=clock.stages[form])
             results.append((event, entry))
     return results
+
+
+@contextlib.contextmanager
+def _given_up(stage: str) -> Iterator[None]:
+    """Tell what a library fails with as a failure of the file that it was at.
+
+    Raises:
+        ExportError: If it fails.
+    """
+    try:
+        yield
+    except PocketMatteError:
+        raise
+    except Exception as error:  # of converters, which have none in common
+        reason = str(error).strip().partition("\n")[0]
+        msg = f"{stage} gave up: {type(error).__name__}: {reason}; export it alone to see where"
+        raise ExportError(msg) from error
 
 
 def export_file(path: Path, request: Request) -> dict[str, object]:

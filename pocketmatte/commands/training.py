@@ -45,8 +45,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Stages: small, for one small computer; more, to go on from a --start; wider, to "
-            "train wide rows of it alone, where a network has it; or paper, as published."
+            help="Stages: small, for one small computer; more, to go on from a --start; narrower "
+            "or wider, to train such rows of it alone, where a network has it; or paper, as "
+            "published."
         ),
     ] = "small",
     data: DataOption = None,

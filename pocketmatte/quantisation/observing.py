@@ -106,13 +106,19 @@ def tap_means(
             for pair, default in ((stride, 1), (padding, 0), (dilation, 1))
         )
         size = given.shape[2 + axis]
+        every = [summed[..., phase::step].sum(3) for phase in range(min(step, size))]
         taps = []
         for tap in range(kernel_hw[axis]):
             first = tap * apart - before
             skipped = max(0, math.ceil(-first / step))  # places that see padding
             start, stop = first + skipped * step, min(size, first + (places - 1) * step + 1)
-            taps.append(summed[:, :, :, start : max(start, stop) : step].sum(3))
-        # (N, C, H, taps), and then (N, C, taps of rows, taps of columns)
+            if start >= stop:
+                taps.append(torch.zeros_like(every[0]))
+                continue
+            phase, last = start % step, start + (stop - 1 - start) // step * step
+            missed = summed[..., phase:start:step].sum(3) + summed[..., last + step :: step].sum(3)
+            taps.append(every[phase] - missed)
+        # (N, C, H, taps), and then (N, C, taps of columns, taps of rows)
         summed = torch.stack(taps, 3).transpose(2, 3) if axis == 1 else torch.stack(taps, 3)
     return summed.mean(0).transpose(1, 2) / (result_hw[0] * result_hw[1])
 

@@ -25,7 +25,7 @@ from tiers.spec import TierSpec
 # Of PyTorch: what is found must not depend on how many cores there are, nor does it wait for them
 # where others are at work.
 _THREADS = 1
-_STABLE_FRAMES = 4  # of every scene, which both halves of the scenes are tried on
+_STABLE_FRAMES = 2  # of every scene, which both halves of the scenes are tried on
 
 
 class QuantisationRecord(BaseModel):

@@ -1,13 +1,17 @@
+import contextlib
 import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from safetensors.torch import save_file
 
+from export import converting, functional, to_coreml, to_executorch
+from export.program import Captured
 from export.targets import TARGETS, Notes
 from tiers.networks.rvm import Rvm
 
@@ -71,6 +75,27 @@ def test_two_processes_write_the_same_bytes(
         pytest.skip(reason)
     path = files(name, "fp16")[0]
     assert _digests(path) == _digests(elsewhere[0] / path.name)
+
+
+@pytest.mark.parametrize("name", ["onnx", "coreml", "executorch"])
+def test_what_is_left_undone_changes_no_byte(
+    files: Callable[[str, str], tuple[Path, Notes]],
+    captured: Mapping[str, Captured],
+    metadata: dict[str, str],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing = contextlib.nullcontext
+    monkeypatch.setattr(converting, "code_deferred", nothing)
+    monkeypatch.setattr(converting, "_histories_shared", nothing)
+    monkeypatch.setattr(functional, "_is_functional", lambda _: False)
+    monkeypatch.setattr(to_coreml, "_checked_once", nothing)
+    monkeypatch.setattr(to_executorch, "results_known", nothing)
+    monkeypatch.setattr(to_executorch, "_partitioner", XnnpackPartitioner)
+    path = tmp_path / files(name, "fp16")[0].name
+    TARGETS[name].export(captured["fp16"], path, metadata)
+    assert _digests(path) == _digests(files(name, "fp16")[0])
 
 
 def test_the_exporters_say_nothing_and_leave_nothing_else(elsewhere: tuple[Path, str]) -> None:

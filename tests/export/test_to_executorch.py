@@ -1,4 +1,5 @@
 import dataclasses
+import gc
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx import Graph
+from torch.nn import functional
 
 from export.program import Captured
 from export.recipe import FLOATING
@@ -32,6 +35,22 @@ def test_an_operator_that_the_delegate_refuses_is_counted(
     lowered = lower(dataclasses.replace(captured["fp32"], exported=exported))
     assert lowered.delegates == 1
     assert lowered.outside == {"aten::cumsum": 2}
+
+
+def test_lowering_leaves_no_graph_behind(captured: Mapping[str, Captured]) -> None:
+    class Program(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.interpolate(torch.tanh(x), scale_factor=2.0, mode="bilinear")
+
+    exported = torch.export.export(Program(), (torch.rand(1, 1, 4, 4),))
+
+    def graphs_after_lowering() -> int:
+        lower(dataclasses.replace(captured["fp32"], exported=exported))
+        gc.collect()
+        return sum(type(each) is Graph for each in gc.get_objects())
+
+    graphs_after_lowering()  # ExecuTorch makes the patterns that it looks for once
+    assert graphs_after_lowering() == graphs_after_lowering()
 
 
 def test_the_file_carries_the_metadata_and_names_no_source(

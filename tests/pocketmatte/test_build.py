@@ -103,6 +103,21 @@ def test_a_build_that_fails_fast_ends_there_and_one_that_keeps_going_does_not(
         assert ("stopped at the first failure: 1 files" in said.err) == (flag == "--fail-fast")
 
 
+def test_a_converter_that_breaks_down_costs_its_own_file(
+    cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> NoReturn:
+        msg = "Invalid partition, found dependency cycles\nand more"
+        raise AssertionError(msg)
+
+    onnx = dataclasses.replace(TARGETS["onnx"], export=broken)
+    monkeypatch.setattr("pocketmatte.build_job.TARGETS", {**TARGETS, "onnx": onnx})
+    said = cli(*words(tmp_path / "bundle", t01_weights))
+    assert said.code == 1
+    assert said.err.count("onnx gave up: AssertionError: Invalid partition, found") == 2
+    assert "and more" not in said.err
+
+
 def test_what_verify_tells_to_build_again_is_built_again(
     cli: Callable[..., Any], bundle: Path, t01_weights: Path
 ) -> None:
