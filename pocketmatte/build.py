@@ -114,8 +114,7 @@ def _build(
         for own in (weights[row.network],)
     }
     seeds.save()
-    threads = max(1, (os.cpu_count() or 1) // means.jobs)
-    plan = planned(out, requests, sources, before.artifacts, threads, store)
+    plan = planned(out, requests, sources, before.artifacts, store)
     _require_fit(plan.jobs, weights)
     files = {each.sha256: each for own in weights.values() for each in own.values()}
     placed = [*(place_weights(out, each) for each in files.values()), *sources.values()]

@@ -28,6 +28,9 @@ from tiers.errors import ExportError, PocketMatteError
 from tiers.spec import TierSpec
 from tiers.weights import default, load, network_of
 
+# Of PyTorch: capturing has no use for more, and they would wait for one another on a busy machine.
+_THREADS = 1
+
 Result: TypeAlias = tuple[Event, Artifact | None]  # the manifest's entry where it was built
 
 
@@ -91,7 +94,7 @@ def _searched(out: Path, job: RecordJob, clock: _Clock) -> list[Result]:
 
 def _written(out: Path, job: CaptureJob, clock: _Clock) -> list[Result]:
     """Capture once and write every format."""
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(_THREADS)
     paths = {form: artifact_path(job.spec, job.program, job.recipe, form) for form in job.formats}
     try:
         with clock.stage("capture"), _given_up("capture"):

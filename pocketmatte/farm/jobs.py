@@ -57,7 +57,6 @@ class CaptureJob:
         recipe: Name of the recipe.
         formats: Keys of ``export.targets.TARGETS``.
         weights: The bundle's entry of the weights.
-        threads: PyTorch's threads while capturing.
     """
 
     spec: TierSpec
@@ -65,7 +64,6 @@ class CaptureJob:
     recipe: str
     formats: tuple[str, ...]
     weights: WeightsEntry
-    threads: int
 
 
 Job: TypeAlias = RecordJob | CaptureJob

@@ -40,7 +40,6 @@ def planned(
     requests: Sequence[Request],
     weights: Mapping[tuple[str, str], WeightsEntry],
     before: Sequence[Artifact],
-    threads: int,
     store: Store | None,
 ) -> Plan:
     """Compare a bundle with what is asked for, and copy from the store what it has.
@@ -50,7 +49,6 @@ def planned(
         requests: What is asked for.
         weights: By network and tier.
         before: The bundle's artifacts.
-        threads: PyTorch's, of each job.
         store: Of what was built before, if there is one.
 
     Raises:
@@ -79,7 +77,7 @@ def planned(
                 plan.jobs.append(
                     CaptureJob(
                         spec=row, program=contract.name, recipe=recipe, formats=tuple(stale),
-                        weights=source, threads=threads,
+                        weights=source,
                     )
                 )  # fmt: skip
     hashes.save()

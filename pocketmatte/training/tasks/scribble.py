@@ -83,11 +83,11 @@ class ScribbleTask:
             "narrower": (
                 Stage(
                     name="own size", steps=1200, size_hw=(144, 144), length=1, batch=12,
-                    learning_rate=(1.5e-3, 4e-4), distillation=1.0, widest="t04",
+                    learning_rate=(1.5e-3, 4e-4), distillation=1.0,
                 ),
                 Stage(
                     name="own size, fine", steps=500, size_hw=(160, 160), length=1, batch=12,
-                    learning_rate=(4e-4, 1e-5), distillation=1.0, widest="t04",
+                    learning_rate=(4e-4, 1e-5), distillation=1.0,
                 ),
             ),
             "wider": (

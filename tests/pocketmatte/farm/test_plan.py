@@ -26,7 +26,6 @@ def captures(spec: TierSpec = SPEC) -> list[CaptureJob]:
             recipe=recipe,
             formats=("onnx",),
             weights=WEIGHTS,
-            threads=1,
         )
         for program in ("attend", "fuse")
         for recipe in ("fp32", "w8", "w8a8")

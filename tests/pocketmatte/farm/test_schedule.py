@@ -11,7 +11,7 @@ from pocketmatte.farm.schedule import Future, scheduled
 from tiers.ladder import tier
 
 JOB = CaptureJob(
-    spec=tier("rvm", "t01"), program="matte", recipe="fp32", formats=("onnx",), threads=1,
+    spec=tier("rvm", "t01"), program="matte", recipe="fp32", formats=("onnx",),
     weights=Weights(path=None, network="rvm", digest="0" * 64, origin="untrained", licence=""),
 )  # fmt: skip
 GIB = 1 << 30
