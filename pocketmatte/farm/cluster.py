@@ -5,12 +5,13 @@ own, and sends back the files, which are held to their hashes before they take t
 that is lost in the middle of a job costs that job's time: Dask gives it to another.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from export.artifact import inside, members, sha256_of, write_text
 from export.atomic import whole
@@ -22,6 +23,7 @@ from pocketmatte.farm.schedule import Crew, Future
 from tiers.errors import RuntimeUnavailableError, WorkerError
 
 _CONNECT_S = 20
+_SENT_AGAIN = 3  # times at most, where a job's weights are lost
 _MISSING = "dask is not installed; install it with: pip install 'pocketmatte[dask]'"
 
 
@@ -84,12 +86,15 @@ class Cluster:
         self._out, self._client = out, client
         self._executor = client.get_executor(pure=False)
         self._weights: dict[str, Any] = {}
+        self._running: dict[Future, tuple[Job, Any]] = {}  # with the weights that it was sent
 
     def submit(self, job: Job) -> Future:
         """See ``schedule.Crew``."""
+        weights = self._sent(job)
         paths = [path for path in records_with(job).values() if (self._out / path).is_file()]
         records = {path: (self._out / path).read_text(encoding="utf-8") for path in paths}
-        future: Future = self._executor.submit(run_apart, job, self._sent(job), records)
+        future: Future = self._executor.submit(run_apart, job, weights, records)
+        self._running[future] = job, weights
         return future
 
     def collect(self, future: Future) -> Done:
@@ -100,7 +105,7 @@ class Cluster:
             BundleError: If the disk refuses.
         """
         try:
-            returned: Returned = future.result()
+            returned = self._returned(future)
         except Exception as error:  # of whatever a worker met; Dask has none in common
             msg = f"the cluster gave a job up ({_line(error)}); look at its workers"
             raise WorkerError(msg) from error
@@ -120,8 +125,23 @@ class Cluster:
             _place(self._out, path, {path: content})
         return dataclasses.replace(done, files=tuple(files))
 
+    def _returned(self, future: Future) -> Returned:
+        """Return what a job gave; it is sent again where its weights were lost with a worker.
+
+        All workers get the weights, and Dask soon keeps them on one alone.
+        """
+        for _ in range(_SENT_AGAIN):
+            job, weights = self._running.pop(future)
+            try:
+                return cast("Returned", future.result())
+            except concurrent.futures.CancelledError:
+                if self._weights.get(job.weights.digest) is weights:
+                    del self._weights[job.weights.digest]
+                future = self.submit(job)
+        return cast("Returned", future.result())
+
     def _sent(self, job: Job) -> Any:
-        """Return the weights where the workers are, sent once; all hold them: one may be lost."""
+        """Return the weights where the workers are."""
         if job.weights.path is None:
             return None
         digest = job.weights.digest

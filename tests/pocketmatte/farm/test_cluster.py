@@ -114,9 +114,45 @@ def test_a_cluster_builds_the_same_bytes_though_a_worker_is_killed(
     said = cli(*words(tmp_path / "out", t01_weights, machines.address))
     killer.join()
     assert doomed.wait() == -signal.SIGKILL
+    assert said.code == 0, said.err
     assert {event["outcome"] for event in said.json()["artifacts"]} == {"built"}
     for name in (FP32, FP16, FILE_NAME):
         assert (tmp_path / "out" / name).read_bytes() == (bundle / name).read_bytes()
+
+
+def test_weights_that_are_lost_with_a_worker_are_sent_again(
+    cli: Callable[..., Any], machines: Machines, bundle: Path, t01_weights: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """All workers get them; Dask, which has too many copies of everything, keeps one."""
+    from distributed import Client
+
+    scatter = Client.scatter
+    sent = []
+
+    def to_one(client: Any, data: object, **given: object) -> object:
+        sent.append(data)
+        return scatter(client, data, **({} if len(sent) == 1 else given))
+
+    monkeypatch.setattr(Client, "scatter", to_one)
+    marker = tmp_path / "stalled"
+    doomed = machines.worker(stall=marker)
+    wait_until(lambda: workers_of(machines.address) == 1)
+
+    def kill() -> None:
+        wait_until(marker.exists)
+        machines.worker()
+        wait_until(lambda: workers_of(machines.address) == 2)
+        doomed.send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    part = words(tmp_path / "out", t01_weights, machines.address)
+    said = cli(*["fp32" if word == "fp32,fp16" else word for word in part])
+    killer.join()
+    assert said.code == 0, said.err
+    assert len(sent) == 2
+    assert (tmp_path / "out" / FP32).read_bytes() == (bundle / FP32).read_bytes()
 
 
 def test_a_scheduler_that_does_not_answer_or_has_no_workers_is_said_in_one_line(
