@@ -122,7 +122,7 @@ def _source_digest(network: str) -> str:
 def _calibration_digest() -> str:
     """Return the hash of the code that calibrates tiers and plays networks over scenes."""
     folder = Path(__file__).parent
-    single = ("scene", "pseudo_video", "segmentation_metrics", "signal_errors")
+    single = ("scene", "pseudo_video", "segmentation_metrics", "signal_errors", "truth_errors")
     parts = [folder / f"{name}.py" for name in single]
     for name in ("quantisation", "matting", "training"):
         parts += (folder / name).glob("*.py")

@@ -87,15 +87,18 @@ def test_a_lock_that_is_a_link_or_a_folder_is_refused_and_what_it_leads_to_stays
     assert cli(*words(bundle, t01_weights)).refusal(1).startswith(refusal)
 
 
+def break_onnx(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    onnx = dataclasses.replace(TARGETS["onnx"], export=fail)
+    monkeypatch.setattr("pocketmatte.build_job.TARGETS", {**TARGETS, "onnx": onnx})
+
+
 def test_a_build_that_fails_fast_ends_there_and_one_that_keeps_going_does_not(
     cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> NoReturn:
-        msg = "the disk is full; free some space"
-        raise BundleError(msg)
-
-    onnx = dataclasses.replace(TARGETS["onnx"], export=full)
-    monkeypatch.setattr("pocketmatte.build_job.TARGETS", {**TARGETS, "onnx": onnx})
+    break_onnx(monkeypatch, BundleError("the disk is full; free some space"))
     for flag, outcome in (("--fail-fast", ["failed"]), ("--keep-going", ["failed", "failed"])):
         said = cli(*words(tmp_path / flag, t01_weights), flag, "--json")
         assert said.code == 1
@@ -106,12 +109,8 @@ def test_a_build_that_fails_fast_ends_there_and_one_that_keeps_going_does_not(
 def test_a_converter_that_breaks_down_costs_its_own_file(
     cli: Callable[..., Any], t01_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> NoReturn:
-        msg = "Invalid partition, found dependency cycles\nand more"
-        raise AssertionError(msg)
-
-    onnx = dataclasses.replace(TARGETS["onnx"], export=broken)
-    monkeypatch.setattr("pocketmatte.build_job.TARGETS", {**TARGETS, "onnx": onnx})
+    error = AssertionError("Invalid partition, found dependency cycles\nand more")
+    break_onnx(monkeypatch, error)
     said = cli(*words(tmp_path / "bundle", t01_weights))
     assert said.code == 1
     assert said.err.count("onnx gave up: AssertionError: Invalid partition, found") == 2

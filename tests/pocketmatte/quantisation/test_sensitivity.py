@@ -111,6 +111,7 @@ class _Simulation:
 
     def __init__(self, damages: Mapping[str, float]) -> None:
         self.damages = damages
+        self.scenes_played: list[int] = []  # of each trial
         exported = torch.export.export(_Blocks(), (torch.zeros(1, 8, 2, 2),)).module()
         graph = fx.GraphModule(exported, exported.graph)
         self.programs = {"matte": SimpleNamespace(graph=graph)}
@@ -126,7 +127,9 @@ class _Simulation:
                 for name, value in self.damages.items()
                 if not {f"parts.{name}.0.0", f"parts.{name}.0.1"} <= kept
             )
+        self.scenes_played.append(0)
         for _ in scenes:
+            self.scenes_played[-1] += 1
             yield [np.full((1, 1, 2, 2), 0.6 + total, dtype=np.float32)]
 
 
@@ -156,6 +159,21 @@ def test_the_worst_blocks_are_kept_and_no_more_than_needed() -> None:
     assert kept == {"parts.b.0.0", "parts.b.0.1"}
     assert found.mad == pytest.approx(15e-4, rel=1e-3)
     assert over <= 1
+
+
+def test_a_trial_ends_with_the_scenes_that_are_too_much() -> None:
+    simulation = _Simulation({"a": 30e-4, "b": 30e-4, "c": 30e-4, "d": 0.0})
+    plain = {"matte": Quantisation(spans={}, shifts={})}
+    nothing, everything = np.zeros((1, 3, 2, 2), np.float32), np.ones((1, 1, 2, 2), np.float32)
+    scenes = [[Moment(frame=nothing, mask=everything)]] * 6
+    reference = list(simulation.played(scenes))
+    simulation.scenes_played.clear()
+    found = search(cast("Simulation", simulation), "w8a8", plain, scenes, reference)
+    assert found.excess == 0
+    first, *ranked, one, two, three = simulation.scenes_played
+    assert (first, ranked) == (6, [2] * 4)
+    # 60e-4 and 30e-4 of 16e-4 in the mean of the five best: too much after the third and fourth
+    assert (one, two, three) == (3, 4, 6)
 
 
 def test_a_search_that_would_keep_more_than_three_quarters_says_so() -> None:
