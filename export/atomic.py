@@ -38,7 +38,7 @@ def whole(path: Path) -> Iterator[Path]:
     replaced = path.with_name(f".{path.name}{REPLACED}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(partial)
+        remove(partial)
         _restore(path, replaced)
         yield partial
         _flush(partial)
@@ -54,25 +54,30 @@ def whole(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # where a folder above is none, there is nothing to do
             _restore(path, replaced)
-            _remove(partial)
+            remove(partial)
 
 
 def remove_partials(root: Path) -> None:
-    """Delete what a killed run left half-written, or about to be replaced, below ``root``."""
-    for suffix in (PARTIAL, REPLACED):
-        for path in sorted(root.rglob(f".*{suffix}"), reverse=True):
-            _remove(path)
+    """Delete what a killed run left half-written below ``root``; put back what was to be replaced.
+
+    A folder that was moved aside goes back where no new one took its place.
+    """
+    for path in sorted(root.rglob(f".*{PARTIAL}"), reverse=True):
+        remove(path)
+    for path in sorted(root.rglob(f".*{REPLACED}"), reverse=True):
+        _restore(path.with_name(path.name[1 : -len(REPLACED)]), path)
 
 
 def _restore(path: Path, replaced: Path) -> None:
     """Put the old folder back where no new one took its place; delete it elsewhere."""
-    if replaced.is_dir() and not path.exists():
+    if replaced.is_dir() and not replaced.is_symlink() and not path.exists():
         replaced.rename(path)
     else:
-        _remove(replaced)
+        remove(replaced)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a file or folder, or the link itself, where there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

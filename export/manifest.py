@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from export.artifact import inside, write_text
 from export.model_file import read_model
 from tiers.contract import ProgramContract
-from tiers.errors import BundleError
+from tiers.errors import MissingBundleError
 
 FILE_NAME = "manifest.json"
 
@@ -114,6 +114,7 @@ class ReferenceTrace(_Model):
     sha256: Sha256
     size_bytes: int
     weights_digest: Sha256
+    recording_key: Sha256 | None = None  # hash of all that decides it; of older bundles none
 
 
 class Manifest(_Model):
@@ -147,13 +148,14 @@ def read_manifest(root: Path) -> Manifest:
     """Read and check a bundle's manifest.
 
     Raises:
-        BundleError: If it is missing, no manifest, of another schema version, or names a path
-            outside the bundle.
+        MissingBundleError: If there is none.
+        BundleError: If it is no manifest, of another schema version, or names a path outside the
+            bundle.
     """
     path = root / FILE_NAME
     if not path.exists():
         msg = f"{root} holds no {FILE_NAME}; give the folder that pocketmatte build wrote"
-        raise BundleError(msg)
+        raise MissingBundleError(msg)
     manifest = read_model(path, Manifest, "manifest", "build it again")
     for relative in (
         *(entry.path for entry in manifest.artifacts),

@@ -4,25 +4,21 @@ import contextlib
 import dataclasses
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from export.atomic import remove_partials
-from export.manifest import FILE_NAME, Manifest, read_manifest, write_manifest
-from export.manifest import Weights as WeightsEntry
+from export.manifest import FILE_NAME, Manifest, read_manifest
 from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described, place_weights
+from pocketmatte.farm.growing import GrowingBundle
 from pocketmatte.farm.here import processes
 from pocketmatte.farm.jobs import CaptureJob, Done, Event, Job, Task, records_with
-from pocketmatte.farm.plan import Plan, planned, tasks_of
+from pocketmatte.farm.plan import planned, tasks_of
 from pocketmatte.farm.schedule import Crew, scheduled
 from pocketmatte.farm.seeds import Seeds
 from pocketmatte.farm.store import Store
 from pocketmatte.folders import make_bundle_folder
-from pocketmatte.harness.traces import AGAIN as RECORD_AGAIN
-from pocketmatte.harness.traces import remove_unlisted_traces, tier_key, trace_key
-from pocketmatte.packages import AGAIN, remove_unlisted, unchanged
 from pocketmatte.request import Request
 from pocketmatte.results import write_results
 from tiers.errors import BundleError, UsageError
@@ -118,72 +114,32 @@ def _build(
     _require_fit(plan.jobs, weights)
     files = {each.sha256: each for own in weights.values() for each in own.values()}
     placed = [*(place_weights(out, each) for each in files.values()), *sources.values()]
-    bundle = _Bundle(out, before, plan, placed)
+    bundle = GrowingBundle(out, before, plan, placed)
     bundle.save()
     yield from plan.events
     yield from bundle.drop()
     tasks = tasks_of(out, plan.jobs)
     on_plan(sum(task.seconds for task in tasks))
-    if not tasks:
-        return
+    if not tasks or (yield from _done(out, tasks, means, store, bundle)):
+        bundle.sweep()
+
+
+def _done(
+    out: Path, tasks: Sequence[Task], means: Means, store: Store | None, bundle: GrowingBundle
+) -> Generator[Event, None, bool]:
+    """Do the tasks; yield an event per artifact, and return whether all of them were tried."""
     taken: list[dict[str, object]] = []
     with _crew(out, means) as crew:
         for task, done in scheduled(tasks, crew, means.memory_bytes):
             taken.append(_taken(task, done))
-            if store is not None:
-                _keep(store, out, task.job, done)
             bundle.add(done)
             write_results(out, RESULTS, {"jobs": taken})
+            if store is not None:
+                _keep(store, out, task.job, done)
             yield from _events(task, done)
             if not means.keep_going and any(event.outcome == "failed" for event, _ in done.files):
-                return
-
-
-class _Bundle:
-    """The manifest as it grows."""
-
-    def __init__(
-        self, out: Path, before: Manifest, plan: Plan, placed: Sequence[WeightsEntry]
-    ) -> None:
-        self._out, self._before, self._entries = out, before, plan.entries
-        self._weights = {entry.digest: entry for entry in (*before.weights, *placed)}
-        held = {tier_key(entry) for entry in plan.entries.values()} | {
-            (job.spec.network, job.spec.name, job.spec.orientation, job.weights.digest)
-            for job in plan.jobs
-        }
-        self._packages = [p for p in before.packages if unchanged(p, plan.entries)]
-        self._traces = [trace for trace in before.traces if trace_key(trace) in held]
-
-    def add(self, done: Done) -> None:
-        """Take in what was built."""
-        self._entries |= {entry.path: entry for _, entry in done.files if entry is not None}
-        self.save()
-
-    def save(self) -> None:
-        """Write the manifest of what is there."""
-        used = {entry.weights_digest for entry in self._entries.values()}
-        whole = Manifest(
-            schema_version=1,
-            pocketmatte=metadata.version("pocketmatte"),
-            weights=[entry for digest, entry in self._weights.items() if digest in used],
-            artifacts=list(self._entries.values()),
-            packages=self._packages,
-            traces=self._traces,
-        )
-        write_manifest(self._out, whole)
-
-    def drop(self) -> Iterator[Event]:
-        """Delete what was made of files that are built again, an event each."""
-        remove_unlisted(self._out, self._packages)
-        remove_unlisted_traces(self._out, self._traces)
-        again = f"its files are built again; {AGAIN} afterwards"
-        other = f"its files are of other weights now; {RECORD_AGAIN} afterwards"
-        for package in self._before.packages:
-            if package not in self._packages:
-                yield Event(path=package.path, outcome="dropped", reason=again)
-        for trace in self._before.traces:
-            if trace not in self._traces:
-                yield Event(path=trace.path, outcome="dropped", reason=other)
+                return False
+    return True
 
 
 @contextlib.contextmanager
@@ -216,8 +172,9 @@ def _taken(task: Task, done: Done) -> dict[str, object]:
 
 
 def _keep(store: Store, out: Path, job: Job, done: Done) -> None:
-    for recipe, path in records_with(job).items():
-        store.keep_record(quantisation_key(job.spec, recipe, job.weights), out / path)
+    for recipe, paths in records_with(job).items():
+        for path in paths:
+            store.keep_record(quantisation_key(job.spec, recipe, job.weights), out / path)
     for _, entry in done.files:
         if entry is not None:
             store.keep(entry, out)

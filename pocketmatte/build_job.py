@@ -11,7 +11,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from export.artifact import sha256_of, size_bytes_of
+from export.artifact import inside, sha256_of, size_bytes_of
 from export.manifest import Artifact, Weights, contract_tensors
 from export.program import Captured, capture
 from export.quantise import quantised
@@ -109,7 +109,7 @@ def _written(out: Path, job: CaptureJob, clock: _Clock) -> list[Result]:
         metadata = file_metadata(job.spec, job.program, job.recipe, form, job.weights)
         try:
             with clock.stage(form), _given_up(form):
-                notes = TARGETS[form].export(captured, out / relative, metadata)
+                notes = TARGETS[form].export(captured, inside(out, relative), metadata)
         except PocketMatteError as error:
             results.append((_failed(relative, error), None))
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 import export
 import tiers
 from export.manifest import Weights
+from export.recipe import RECIPES
 from export.recipe import recipe as recipe_of
 from export.targets import target
 from pocketmatte.tolerances import limits
@@ -50,6 +51,22 @@ def quantisation_key(spec: TierSpec, recipe: str, weights: Weights) -> str:
         "torch": metadata.version("torch"),
     }
     return _hashed(parts)
+
+
+def recording_key(spec: TierSpec, weights_digest: str) -> str:
+    """Return the hash of all that decides a tier's reference trace: outputs, scene and limits."""
+    folder = Path(__file__).parent
+    played = [folder / "scene.py", folder / "pseudo_video.py", *(folder / "matting").glob("*.py")]
+    return _hashed(
+        {
+            "spec": dataclasses.asdict(spec),
+            "weights": weights_digest,
+            "source": _source_digest(spec.network),
+            "scene": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(played)],
+            "limits": {name: dataclasses.asdict(limits(name)) for name in RECIPES},
+            "torch": metadata.version("torch"),
+        }
+    )
 
 
 def seeds_key(spec: TierSpec) -> str:

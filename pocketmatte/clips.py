@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pocketmatte.label_pictures import are_hard, read_alpha
+from pocketmatte.label_pictures import are_hard, are_soft, read_alpha
 from pocketmatte.pictures import is_picture, picture_size_hw, read_picture
-from tiers.errors import MediaError
+from tiers.errors import MediaError, MissingMediaError
 
 Float32Array: TypeAlias = npt.NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class Clip:
         size_hw: Height and width of every frame and matte, in pixels.
         frames: The frames' files, in order.
         alphas: The mattes' files, one a frame and of the same name.
-        hard: Whether they are masks: whatever is no background is the subject then.
+        hard: Whether they are masks that are not soft: whatever is no background is the subject.
     """
 
     path: Path
@@ -85,14 +85,14 @@ def open_clip(path: Path, limit: int | None = None) -> Clip:
                 f" {size_hw[1]}x{size_hw[0]}; give frames and mattes of one size"
             )
             raise MediaError(msg)
-    hard = are_hard(found)
+    hard = are_hard(found) and not are_soft(found)
     return Clip(path=path, size_hw=size_hw, frames=frames, alphas=alphas, hard=hard)
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:
     if not folder.is_dir():
         msg = f"{folder}: there is no such folder; a clip holds frames/ and alpha/ or masks/"
-        raise MediaError(msg)
+        raise MissingMediaError(msg)
     pictures = tuple(sorted(path for path in folder.iterdir() if is_picture(path)))
     if not pictures:
         msg = f"{folder}: the folder holds no pictures; put at least one frame into it"

@@ -8,10 +8,11 @@
 
 So 0 and 255, or 0 and 1, are one object. A palette of greys alone is the grey picture that it
 shows, and so are three equal channels. Void is not to be judged; here it is background. Where a
-matte is wanted, an object is whole and soft masks stay as they are.
+matte is wanted, an object is whole and soft masks stay as they are. All masks of a clip are soft
+where the first one is that shows anything: a single one may have few values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,25 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from pocketmatte.pictures import UInt8Array, check_file, read_matte, read_picture
+from pocketmatte.pictures import FORMATS, UInt8Array, check_file, read_matte, read_picture
 from tiers.errors import MediaError
 
 MOST_VALUES = 16  # beside 0: a soft mask has more values than most pictures have objects
 HALF = 128  # from here on, a soft mask shows its object
+SOFT_FOLDER = "alpha"
 
 _VOID, _WHOLE = 255, 255
 _PALETTE = "P"  # Pillow's name of a picture that has one
-_SOFT_FOLDER = "alpha"
 _LOOKED_AT = 16  # mattes of a folder
 
 
-def read_labels(path: Path) -> UInt8Array:
+def read_labels(path: Path, *, soft: bool = False) -> UInt8Array:
     """Read which object every pixel shows.
+
+    Args:
+        path: The picture.
+        soft: Whether it is a soft mask, as ``are_soft`` says of its clip; otherwise its own values
+            tell.
 
     Returns:
         ``(H, W)``: 0 where there is none; of a soft mask, 255 from a half on.
@@ -41,7 +47,7 @@ def read_labels(path: Path) -> UInt8Array:
         MediaError: If the file is missing or damaged, shows colours without a palette, or has many
             values of which none reaches a half.
     """
-    values, soft = _values(path)
+    values, soft = (read_matte(path), True) if soft else _values(path)
     if soft:
         return np.where(values >= HALF, _WHOLE, 0).astype(np.uint8)
     return values
@@ -76,7 +82,7 @@ def are_hard(mattes: Sequence[Path]) -> bool:
     Raises:
         MediaError: If one of them is missing or damaged.
     """
-    if not mattes or mattes[0].parent.name != _SOFT_FOLDER:
+    if not mattes or mattes[0].parent.name != SOFT_FOLDER:
         return True
     highest = 0
     for path in mattes[:: max(1, len(mattes) // _LOOKED_AT)]:
@@ -84,6 +90,22 @@ def are_hard(mattes: Sequence[Path]) -> bool:
         if highest > 1:
             return False
     return highest == 1
+
+
+def are_soft(masks: Iterable[Path]) -> bool:
+    """Say whether the masks of a clip are soft ones of one object.
+
+    Args:
+        masks: Of all frames, in order; only the first that shows anything tells.
+
+    Raises:
+        MediaError: As ``read_labels`` does.
+    """
+    for path in masks:
+        values, soft = _values(path)
+        if values.any():
+            return soft
+    return False
 
 
 def _values(path: Path) -> tuple[UInt8Array, bool]:
@@ -112,7 +134,7 @@ def _stored(path: Path) -> tuple[str, npt.NDArray[Any] | None]:
     """
     check_file(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             mode = image.mode
             if mode == _PALETTE and _are_greys(_palette(image)):
                 mode = "RGB"

@@ -13,6 +13,7 @@ from torch.nn import functional
 from pocketmatte.media import FrameSource, PictureSource
 from pocketmatte.media_write import VideoWriter
 from pocketmatte.pictures import UInt8Array, write_image
+from pocketmatte.runtimes.checks import require_finite
 from pocketmatte.runtimes.protocol import Session
 from pocketmatte.stepping import first_states, next_states
 from tiers.contract_table import contracts
@@ -69,6 +70,7 @@ def matte(
 
     Raises:
         MediaError: If the source cannot be read or the disk refuses.
+        PocketMatteError: If the tier gives a value that is not finite.
     """
     out.mkdir(parents=True, exist_ok=True)
     still = isinstance(source, PictureSource) and source.count == 1
@@ -105,11 +107,12 @@ def _matted(
     (contract,) = contracts(spec)
     states = first_states(contract)
     behind = torch.tensor(background).view(1, 3, 1, 1)
-    for picture in source:
+    for number, picture in enumerate(source):
         # astype: a picture is read-only, which PyTorch does not take
         frame = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None] / 255
         given = _resized(frame, spec.output_hw)
         outputs = session.run({"frame": given.numpy(), **states})
+        require_finite(contract.name, outputs, number)
         states = next_states(contract, outputs)
         residual = torch.from_numpy(outputs["foreground"]) - given
         alpha = _resized(torch.from_numpy(outputs["alpha"]), source.size_hw)

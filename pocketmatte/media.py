@@ -21,6 +21,7 @@ from pocketmatte.pictures import (
     picture_size_hw,
     read_picture,
 )
+from pocketmatte.video_ends import declared_end, end_of
 from tiers.errors import MediaError
 
 STILL_RATE = Fraction(30)  # frames a second of pictures, which carry no rate of their own
@@ -118,8 +119,8 @@ class VideoSource:
     """Frames of a video file; see ``FrameSource``.
 
     A video that breaks off is read up to the damage and then marked as ``truncated``: at an
-    unreadable packet, or when fewer frames came than the container declared. Containers that
-    declare no count (Matroska, WebM) can end early without a trace.
+    unreadable packet, or when frames that the container declared are missing at the end. Containers
+    that declare no count (Matroska, WebM) can end early without a trace. See ``video_ends``.
 
     Attributes:
         path: The file.
@@ -137,21 +138,25 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[UInt8Array]:
         self.truncated = False
-        given = 0
+        given, shown_until = 0, Fraction(0)
         turn: Turn | None = None
         with open_container(self.path) as container:
+            stream = video_stream(container, self.path)
+            declared = declared_end(container, stream)
             try:
-                for frame in container.decode(video_stream(container, self.path)):
+                for frame in container.decode(stream):
                     if turn is None or frame.rotation != turn.degrees:
                         turn = turn_of(frame)
                     rgb = upright_rgb(frame, turn)
                     if rgb.shape[:2] != self.size_hw:
                         raise _size_changed(self.path, given, rgb.shape[:2], self.size_hw)
+                    shown_until = end_of(frame, self.rate)
                     yield rgb
                     given += 1
             except av.FFmpegError:
                 self.truncated = True
-        self.truncated |= self.count is not None and given < self.count
+        if self.count is not None and given < self.count:
+            self.truncated |= declared is None or declared - shown_until > 1 / self.rate
         if given == 0:
             raise _no_frames(self.path)
 
@@ -184,9 +189,8 @@ def _open_video(path: Path) -> VideoSource:
             raise _no_frames(path)
         height, width, _ = upright_rgb(first, turn_of(first)).shape
         rate = stream.average_rate or stream.guessed_rate or STILL_RATE
-        return VideoSource(
-            path=path, size_hw=(height, width), rate=rate, count=stream.frames or None
-        )
+        count = stream.frames or None
+        return VideoSource(path=path, size_hw=(height, width), rate=rate, count=count)
 
 
 def open_container(path: Path) -> InputContainer:

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from tiers.errors import MediaError
+from tiers.errors import MediaError, MissingMediaError
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 # What a file is read as, whatever its name: Pillow would give PostScript to another program.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 
 _EXIF_ORIENTATION = 0x0112
 _EXIF_QUARTER_TURNED = frozenset({5, 6, 7, 8})
@@ -34,7 +34,7 @@ def picture_size_hw(path: Path) -> tuple[int, int]:
     """
     check_file(path)
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(path, formats=FORMATS) as image:
             turned = image.getexif().get(_EXIF_ORIENTATION) in _EXIF_QUARTER_TURNED
             width, height = image.size
     except _DAMAGE as error:
@@ -56,7 +56,7 @@ def read_picture(path: Path) -> UInt8Array:
     """
     check_file(path)
     try:
-        with Image.open(path, formats=_FORMATS) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             image = _eight_bit(ImageOps.exif_transpose(opened))
             if not image.has_transparency_data:
                 return np.asarray(image.convert("RGB"))
@@ -76,7 +76,7 @@ def read_matte(path: Path) -> UInt8Array:
     """
     check_file(path)
     try:
-        with Image.open(path, formats=_FORMATS) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             return np.asarray(_eight_bit(ImageOps.exif_transpose(opened)).convert("L"))
     except _DAMAGE as error:
         raise _unreadable(path) from error
@@ -137,7 +137,8 @@ def check_file(path: Path) -> None:
         size_bytes = path.stat().st_size
     except OSError as error:
         msg = f"{path}: cannot be opened ({error.strerror}); check the path"
-        raise MediaError(msg) from error
+        missing = isinstance(error, FileNotFoundError)
+        raise (MissingMediaError if missing else MediaError)(msg) from error
     if size_bytes == 0:
         msg = f"{path}: the file is empty (0 bytes); copy or download it again"
         raise MediaError(msg)

@@ -2,11 +2,9 @@
 
 import dataclasses
 import functools
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from export.manifest import Artifact, Manifest
 from export.recipe import RECIPES
@@ -17,7 +15,8 @@ from pocketmatte.protocols.opening import bundle_tier
 from pocketmatte.protocols.protocol import Measure
 from pocketmatte.quantisation.damage import excess
 from pocketmatte.quantisation.record import read_record
-from pocketmatte.results import FOLDER
+from pocketmatte.report.results import Parity, Verdict, read_latencies, read_verdicts
+from pocketmatte.report.states import worst
 from pocketmatte.tolerances import is_matte, limits
 from tiers.contract_table import judged_of
 from tiers.errors import BundleError
@@ -56,7 +55,7 @@ class Row:
         rise: Of a matte: by how much its MAD to the scene's mask is above PyTorch's there.
         flipped: Share of its values that change sides of one half there.
         drift: Error in the second lap over that in the first; ``None`` where not judged.
-        status: Of ``verify``: the worst of its files; ``None`` before it ran.
+        status: Of ``verify``: the worst of its files; ``None`` where one of them was not judged.
         mixed: Whether blocks are kept in floating point.
         kept, layers: Convolutions kept, and all there are.
         stable: Whether what either half of the calibration set gives differs by no more than
@@ -138,7 +137,7 @@ def _row(
     root: Path,
     files: Sequence[Artifact],
     reference: Sequence[Artifact],
-    verdicts: Mapping[str, Mapping[str, Any]],
+    verdicts: Mapping[str, Verdict],
     times: Mapping[str, float],
     metrics: Mapping[str, tuple[float, float]],
 ) -> Row:
@@ -151,9 +150,9 @@ def _row(
     faster = None
     if whole and all(entry.sha256 in times for entry in (*files, *reference)):
         faster = sum(times[e.sha256] for e in reference) / sum(times[e.sha256] for e in files)
-    judged = [verdicts[entry.sha256] for entry in files if entry.sha256 in verdicts]
-    states = {each["status"] for each in judged}
-    parity = next((e["parity"] for e in judged if e["parity"] and e["parity"]["judged"]), None)
+    judged = [verdicts.get(entry.sha256) for entry in files]
+    status = worst([None if each is None else each.status for each in judged])
+    figures = _figures(each.parity for each in judged if each is not None)
     kept, layers, stable = 0, 0, None
     if not RECIPES[first.recipe].floating:
         record = read_record(root, spec, first.recipe)
@@ -166,13 +165,17 @@ def _row(
     return Row(
         network=first.network, tier=first.tier, orientation=first.frame.orientation,
         format=first.format, recipe=first.recipe, bytes=size, smaller=smaller, faster=faster,
-        mad=parity and parity.get("mad"), rise=parity and parity.get("rise"),
-        flipped=parity and parity.get("flipped"),
-        drift=parity and parity.get("drift"),
-        status="failed" if "failed" in states else next(iter(sorted(states)), None),
+        **figures, status=status,
         mixed=bool(kept), kept=kept, layers=layers, stable=stable, metrics=metrics, faults=faults,
-        offered=pays and bool(states) and "failed" not in states and not faults,
+        offered=pays and status not in (None, "failed") and not faults,
     )  # fmt: skip
+
+
+def _figures(parities: Iterable[Parity | None]) -> dict[str, float | None]:
+    """Return what was measured of the judged output, by the names that a row has for it."""
+    names = ("mad", "rise", "flipped", "drift")
+    judged = next((each for each in parities if each is not None and each.judged), None)
+    return {name: None if judged is None else getattr(judged, name) for name in names}
 
 
 def clip_faults(
@@ -218,28 +221,17 @@ def _measured(
     return evaluate(spec.network, spec.name, measures, opened).mean
 
 
-def verdicts_of(root: Path) -> dict[str, Mapping[str, Any]]:
+def verdicts_of(root: Path) -> dict[str, Verdict]:
     """Return what ``verify`` found of each file, by its SHA-256.
 
     Raises:
-        BundleError: If the results cannot be read.
+        BundleError: If the results are damaged.
     """
-    held = _results(root, "parity").get("artifacts", [])
-    return {each["sha256"]: each for each in held}
+    held = read_verdicts(root)
+    return {} if held is None else {each.sha256: each for each in held.artifacts}
 
 
 def _times(root: Path) -> dict[str, float]:
-    held = _results(root, "latency").get("latencies", [])
-    return {each["sha256"]: each["min_ms"] for each in held if each["sha256"] is not None}
-
-
-def _results(root: Path, name: str) -> Mapping[str, Any]:
-    path = root / FOLDER / f"{name}.json"
-    if not path.is_file():
-        return {}
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read ({error}); delete it and measure again"
-        raise BundleError(msg) from error
-    return held if isinstance(held, Mapping) else {}
+    held = read_latencies(root)
+    rows = () if held is None else held.latencies
+    return {each.sha256: each.min_ms for each in rows if each.sha256 is not None}

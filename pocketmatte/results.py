@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from export.artifact import write_text
+from export.artifact import inside, write_text
 
 FOLDER = "results"
 
@@ -20,9 +20,9 @@ def write_results(root: Path, name: str, content: Mapping[str, Any]) -> Path:
     """Write ``results/<name>.json`` whole or not at all and return its path.
 
     Raises:
-        BundleError: If the disk refuses it.
+        BundleError: If the disk refuses it, or a link leads out of the bundle.
     """
-    path = root / FOLDER / f"{name}.json"
+    path = inside(root, f"{FOLDER}/{name}.json")
     write_text(path, json.dumps(plain(content), indent=1, sort_keys=True, allow_nan=False) + "\n")
     return path
 

@@ -7,14 +7,13 @@ Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010
 """
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Mask: TypeAlias = npt.NDArray[Any]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
-Value = TypeVar("Value")
 
 _THRESHOLD = 0.5  # from here on a soft value counts as foreground
 
@@ -56,26 +55,11 @@ def mean_iou(pairs: Iterable[tuple[Mask, Mask]], threshold: float = _THRESHOLD) 
     Raises:
         ValueError: If there is no pair, or as ``iou`` does.
     """
-    values = _at_least_one([iou(pred, true, threshold) for pred, true in pairs])
+    values = [iou(pred, true, threshold) for pred, true in pairs]
+    if not values:
+        msg = "there is no pair of masks; a mean needs at least one"
+        raise ValueError(msg)
     return sum(values) / len(values)
-
-
-def pooled_iou(pairs: Iterable[tuple[Mask, Mask]], threshold: float = _THRESHOLD) -> float:
-    """Return the IoU over the pixels of all pictures together: every pixel counts the same.
-
-    ``sum_i |P_i and T_i| / sum_i |P_i or T_i|``: how PASCAL VOC counts one class. Large subjects
-    weigh more than in ``mean_iou``.
-
-    Args:
-        pairs: As of ``mean_iou``.
-        threshold: See ``iou``.
-
-    Raises:
-        ValueError: If there is no pair, or as ``iou`` does.
-    """
-    areas = _at_least_one([_areas(pred, true, threshold) for pred, true in pairs])
-    union = sum(area for _, area in areas)
-    return sum(area for area, _ in areas) / union if union else 1.0
 
 
 def confusion(pred: Mask, true: Mask, classes: int) -> npt.NDArray[np.int64]:
@@ -130,13 +114,6 @@ def class_mean_iou(counts: npt.NDArray[np.int64]) -> float:
         msg = "no pixel was counted; a mean needs at least one"
         raise ValueError(msg)
     return float((right[union > 0] / union[union > 0]).mean())
-
-
-def _at_least_one(values: list[Value]) -> list[Value]:
-    if not values:
-        msg = "there is no pair of masks; a mean needs at least one"
-        raise ValueError(msg)
-    return values
 
 
 def as_regions(pred: Mask, true: Mask, threshold: float) -> tuple[BoolArray, BoolArray]:

@@ -3,7 +3,8 @@
 Counts, of bundles that were built and verified, the tiers of each network, format and recipe: those
 that passed, those of them that are mixed, those that failed, those that were not judged, and those
 that are not offered: not built beside their fp32 twin, or too large to be worth it. What is faster
-is for ``bench``; a tier counts as offered here where it is smaller alone.
+is for ``bench``; a tier counts as offered here where it is smaller alone. Exits with 1 where
+something failed or was not judged.
 """
 
 import argparse
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, count in sorted(counts.items(), key=lambda item: _place(*item[0]))
     ]
     stdout.print(table("", columns, cells))
-    return 1 if any(count.failed for count in counts.values()) else 0
+    return 1 if any(count.failed or count.unjudged for count in counts.values()) else 0
 
 
 def counted(roots: Sequence[Path]) -> dict[tuple[str, str, str], Count]:
@@ -78,7 +79,8 @@ def counted(roots: Sequence[Path]) -> dict[tuple[str, str, str], Count]:
             for form, recipe in itertools.product(sorted(forms), RECIPES):
                 files, reference = (held.get((form, each), []) for each in (recipe, REFERENCE))
                 count = counts.setdefault((same[0].network, form, recipe), Count())
-                states = {verdicts.get(file.sha256, {}).get("status") for file in files}
+                found = [verdicts.get(file.sha256) for file in files]
+                states = {each and each.status for each in found}
                 count.tiers += 1
                 passed = bool(files) and states <= _GOOD
                 count.passed += passed

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from tiers.errors import CheckpointError
+from tiers.errors import CheckpointError, MissingCheckpointError
 
 # What torch.load raises, besides UnpicklingError, on files with cut ends and changed bytes.
 _DAMAGED = (
@@ -165,7 +165,7 @@ def _serialised(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> b
 def _require_file(path: Path) -> None:
     if not path.is_file():
         msg = f"no weight file {path}; check the path"
-        raise CheckpointError(msg)
+        raise MissingCheckpointError(msg)
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,7 +5,8 @@ PocketMatteError                 the command line prints one line and exits 1
 │   ├── UnknownNetworkError
 │   ├── UnknownTierError
 │   ├── UnknownFormatError
-│   └── UnknownRecipeError
+│   ├── UnknownRecipeError
+│   └── MissingError             a file or folder that a command was given, and that is not there
 ├── CheckpointError              a weight file that is corrupt, hostile, or of another network
 ├── DeviceTableError            a device table that contradicts itself (pocketmatte.selection)
 ├── MediaError                   a picture or video that cannot be read or written
@@ -52,6 +53,22 @@ class MediaError(PocketMatteError):
 
 class BundleError(PocketMatteError):
     """A build folder that is incomplete, changed since it was built, or leads outside itself."""
+
+
+class MissingError(UsageError):
+    """A file or folder that is not there; of the kind that a damaged one is, too."""
+
+
+class MissingCheckpointError(CheckpointError, MissingError):
+    """No weight file of that name."""
+
+
+class MissingMediaError(MediaError, MissingError):
+    """No picture, video or clip of that name."""
+
+
+class MissingBundleError(BundleError, MissingError):
+    """No bundle, or file of one, of that name."""
 
 
 class ExportError(PocketMatteError):

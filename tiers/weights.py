@@ -34,7 +34,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
     {
         "rvm": "65a92177852f61752c4a6297d061ad2b1d4e498ee783d8a9fde158cfa82af66a",
         "foreground": "8be83386cffe9a66d6f8449e4970b7579692d4bb213a85193b4cdf3b402a8c4b",
-        "scribble": "a7c307a16e3827baf9f5e020f254c65848c6d85032a152542c12191a4d2773ae",
+        "scribble": "bf5ab97336a258bf3bec1e536c558618d252928cf5a4e48fe518f285211531cd",
         "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",
         "fusion": "937531ca904c24c59b94f7027952a3cce666843cb69c34517a93e31dad1486e7",
         "trimap": "9b315a9cc6691c35a78c3e0cbd764b42d6792b644ba369d052783ed6e400f377",

@@ -9,6 +9,7 @@
 #   POCKETMATTE_SOURCES     a checkout of PocketMatte
 #   POCKETMATTE_LOCK, POCKETMATTE_BUNDLE, POCKETMATTE_POLICY
 #   POCKETMATTE_RESULTS     a folder of results that the lock was chosen by
+#   POCKETMATTE_NETWORKS    networks that select was told to choose for: rvm,foreground
 #   POCKETMATTE_FROZEN      YES: the lock is not chosen again
 #   POCKETMATTE_NEIGHBOURS  tiers on each side, for the device to step to
 #   POCKETMATTE_FOLDER      folder of the app's resources: matte
@@ -96,6 +97,7 @@ out=$TARGET_BUILD_DIR/$UNLOCALIZED_RESOURCES_FOLDER_PATH/$folder
 set -- "$lock" --bundle "$bundle" --out "$out" --layout assets --platform apple
 [ -z "$policy" ] || set -- "$@" --policy "$policy"
 [ -z "${POCKETMATTE_RESULTS-}" ] || set -- "$@" --results "$POCKETMATTE_RESULTS"
+[ -z "${POCKETMATTE_NETWORKS-}" ] || set -- "$@" --network "$POCKETMATTE_NETWORKS"
 [ -z "${POCKETMATTE_NEIGHBOURS-}" ] || set -- "$@" --neighbours "$POCKETMATTE_NEIGHBOURS"
 [ "${POCKETMATTE_FROZEN:-NO}" != YES ] || set -- "$@" --frozen
 

@@ -27,7 +27,9 @@ from tiers.spec import Orientation
 
 if TYPE_CHECKING:
     from pocketmatte.build import Means
+    from pocketmatte.farm.jobs import Event
 
+_MOST_GIB = 1 << 20
 _SHARE_OF_FREE = 0.8  # of the memory, for a build
 
 OrientationOption = Annotated[
@@ -56,7 +58,10 @@ def build_(
     jobs: Annotated[int, typer.Option(help="Processes that build at the same time.")] = 1,
     memory_gib: Annotated[
         float | None,
-        typer.Option(help="GiB for all of them; four fifths of what is free, if not given."),
+        typer.Option(
+            help="GiB for all of them; without it four fifths of what is free here, on a "
+            "cluster no limit."
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Build on a Dask cluster: its address, tcp://host:port.")
@@ -93,8 +98,8 @@ def build_(
         pocketmatte build --scheduler tcp://10.0.0.5:8786 --out build/matrix
     """
     require_at_least("--jobs", jobs)
-    if memory_gib is not None and not memory_gib > 0:
-        msg = f"--memory-gib is {memory_gib}; it must be above 0"
+    if memory_gib is not None and not 0 < memory_gib < _MOST_GIB:  # a NaN is not
+        msg = f"--memory-gib is {memory_gib}; it must be above 0 and below {_MOST_GIB}"
         raise UsageError(msg)
     formats = formats_of(form)
     requests = [
@@ -111,7 +116,7 @@ def build_(
     from pocketmatte.build import Means
     from pocketmatte.host import available_memory_bytes
 
-    free = available_memory_bytes()
+    free = None if scheduler is not None else available_memory_bytes()  # workers have their own
     budget = None if free is None else int(free * _SHARE_OF_FREE)
     means = Means(
         jobs=jobs, scheduler=scheduler, cache=cache, keep_going=keep_going,
@@ -142,7 +147,7 @@ def _by_stage(path: Path) -> str:
     return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in sorted(stages.items()))
 
 
-def _nothing(requests: Sequence[Request]) -> str:
+def nothing(requests: Sequence[Request]) -> str:
     """Return why none of the requests asks for a file."""
     networks = ", ".join(dict.fromkeys(request.network for request in requests))
     formats, recipes = (
@@ -167,13 +172,15 @@ def built(out: Path, requests: Sequence[Request], means: "Means | None" = None) 
     started = time.monotonic()
     total = sum(len(request.paths()) for request in requests)
     if not total:
-        msg = _nothing(requests)
+        msg = nothing(requests)
         raise UsageError(msg)
-    events = []
+    events: list[Event] = []  # of what was asked for, and what was dropped for it
+    tried = 0
     with weighed_progress("building") as bar:
         for event in build(out, requests, means or Means(), bar.begin):
             events.append(event)
-            bar.advance(f"{event.path} ({len(events)} of {total})", event.expected_seconds)
+            tried += event.outcome != "dropped"
+            bar.advance(f"{event.path} ({tried} of {total})", event.expected_seconds)
     counts = {
         outcome: sum(event.outcome == outcome for event in events)
         for outcome in ("built", "cached", "kept", "failed")
@@ -189,8 +196,8 @@ def built(out: Path, requests: Sequence[Request], means: "Means | None" = None) 
     )
     if counts["built"]:
         note(f"in sum over all processes: {_by_stage(out / 'results' / f'{RESULTS}.json')}")
-    if len(events) < total:
-        note(f"stopped at the first failure: {total - len(events)} files were not tried")
+    if tried < total:
+        note(f"stopped at the first failure: {total - tried} files were not tried")
     for network, names in _untrained(out).items():
         note(
             f"{network} {', '.join(names)}: untrained weights, whose files prove numbers and "

@@ -6,59 +6,32 @@ from typing import Annotated
 import typer
 
 from pocketmatte.console import Done, JsonFlag, finish, note, relative
+from pocketmatte.selection.option_help import DELIVER
 
 
 def deliver_(
-    lock: Annotated[Path, typer.Argument(help="Lock that pocketmatte select wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder that is brought to what the lock takes.")],
-    layout: Annotated[
-        str, typer.Option(help="assets, ai-packs (Google Play) or background-assets (Apple).")
-    ] = "assets",
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="Bundle that the lock is of; the folder of the lock if not given."),
-    ] = None,
-    platform: Annotated[
-        str | None, typer.Option(help="Of the app, with assets: android, ios, ipados or apple.")
-    ] = None,
-    delivery: Annotated[
-        str | None,
-        typer.Option(
-            help="When packs come: install-time, fast-follow or on-demand of Play; essential, "
-            "prefetch or on-demand of Apple."
-        ),
-    ] = None,
-    pack_prefix: Annotated[
-        str | None, typer.Option(help="What the ids of Apple's packs begin with: pocketmatte.")
-    ] = None,
-    neighbours: Annotated[
-        int | None,
-        typer.Option(help="Also what the device needs to choose, and so many tiers on each side."),
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="Policy that the lock was chosen by, to choose again.")
-    ] = None,
-    network: Annotated[
-        str | None, typer.Option(help="Networks that the lock was chosen for, comma-separated.")
-    ] = None,
-    results: Annotated[
-        list[Path] | None,
-        typer.Option(help="Results that the lock was chosen by; repeatable."),
-    ] = None,
-    frozen: Annotated[
-        bool, typer.Option("--frozen", help="Do not choose again: take the lock as it is.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say what is not as the lock has it.")
-    ] = False,
+    lock: Annotated[Path, typer.Argument(help=DELIVER["lock"])],
+    out: Annotated[Path, typer.Option(help=DELIVER["--out"])],
+    layout: Annotated[str, typer.Option(help=DELIVER["--layout"])] = "assets",
+    bundle: Annotated[Path | None, typer.Option(help=DELIVER["--bundle"])] = None,
+    platform: Annotated[str | None, typer.Option(help=DELIVER["--platform"])] = None,
+    delivery: Annotated[str | None, typer.Option(help=DELIVER["--delivery"])] = None,
+    pack_prefix: Annotated[str | None, typer.Option(help=DELIVER["--pack-prefix"])] = None,
+    neighbours: Annotated[int | None, typer.Option(help=DELIVER["--neighbours"])] = None,
+    policy: Annotated[Path | None, typer.Option(help=DELIVER["--policy"])] = None,
+    network: Annotated[str | None, typer.Option(help=DELIVER["--network"])] = None,
+    results: Annotated[list[Path] | None, typer.Option(help=DELIVER["--results"])] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help=DELIVER["--frozen"])] = False,
+    check: Annotated[bool, typer.Option("--check", help=DELIVER["--check"])] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write the files that a lock takes as an app's build takes them in, and no others.
 
-    assets is for an app that holds all its files: they keep their paths, the lock lies beside them.
-    ai-packs makes a module for each network and the device targeting file of Google Play.
-    background-assets makes the manifests and files of Apple's asset packs. Both add an index that
-    says which pack holds which file.
+    assets is for an app that holds all its files: they keep their paths; beside them lie the lock
+    and manifest.json, which says of each file what its tensors are. ai-packs makes a module for
+    each network and the device targeting file of Google Play. background-assets makes the
+    manifests and files of Apple's asset packs. For both, what lies beside the files goes into the
+    app itself, with an index that says which pack holds which file.
 
     The lock is chosen again first: where bundle, policy, results or device table are not what it
     was chosen by, nothing is written and the exit code is 1. Options of select other than these

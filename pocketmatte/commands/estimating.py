@@ -1,6 +1,7 @@
 """``pocketmatte estimate`` and ``tier-table``: what nobody measured, and what follows from it."""
 
 import dataclasses
+import functools
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +12,9 @@ from pocketmatte.console import Done, JsonFlag, chosen, finish, note, relative, 
 from tiers.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from pocketmatte.selection.latency_prior import DeviceGroup
+    from pocketmatte.selection.latency_prior import DeviceGroup, Estimate
     from pocketmatte.selection.runs import Run
     from pocketmatte.selection.tier_table import Row
 
@@ -25,8 +26,13 @@ def estimate_(
     network: Annotated[str, typer.Argument(help="A network, such as rvm.")],
     tier: Annotated[str, typer.Option(help="Tiers, comma-separated, or all.")] = "all",
     form: Annotated[
-        str, typer.Option("--format", help="executorch, onnx, coreml or a form of it.")
-    ] = "executorch",
+        str | None,
+        typer.Option(
+            "--format",
+            help="executorch, onnx, coreml or a form of it; without it coreml of Apple's devices, "
+            "executorch of others.",
+        ),
+    ] = None,
     recipe: Annotated[str, typer.Option(help="Recipes, comma-separated, or all.")] = "fp32,fp16",
     device: Annotated[
         str | None, typer.Option(help="Name, model or device name of a device of the table.")
@@ -63,19 +69,25 @@ def estimate_(
         msg = "give one of --device, --class and --host"
         raise UsageError(msg)
     from pocketmatte.cost_model.prior import RooflinePrior
+    from pocketmatte.selection.delivery.background_assets import APPLE
     from tiers.ladder import ladder
 
     tiers = chosen(tier, list(ladder(network)), f"tier of {network}")
     recipes = chosen(recipe, list(_RECIPES), "recipe")
-    prior, group = RooflinePrior(_runs(results)), None
+    prior, group = RooflinePrior(_telling(results)), None
     if not host:
         group = _group(device, class_name, platform)
+    if form is None:
+        form = "coreml" if group is not None and group.platform in APPLE else "executorch"
+
+    def find(of_tier: str, of_form: str, of_recipe: str) -> "Estimate | None":
+        if group is None:
+            return prior.on_host(network, of_tier, of_form, of_recipe)
+        return prior.estimate(network, of_tier, of_form, of_recipe, group)
+
     rows = []
     for each, precision in itertools.product(tiers, recipes):
-        if group is None:
-            found = prior.on_host(network, each, form, precision)
-        else:
-            found = prior.estimate(network, each, form, precision, group)
+        found = find(each, form, precision)
         if found is not None:
             ms, low_ms, high_ms = (round(value, 3) for value in found)
             rows.append(
@@ -83,14 +95,15 @@ def estimate_(
                  "basis": "estimate", "ms": ms, "low_ms": low_ms, "high_ms": high_ms}
             )  # fmt: skip
     if not rows:
-        msg = f"the model has nothing of {network} as {form[:40]!r} {recipe}; give another --format"
+        there_is = functools.partial(find, tiers[0])
+        msg = f"the model has nothing of {network} {_instead(there_is, form, recipe)}"
         raise UsageError(msg)
     cells = [
         (f"{r['network']} {r['tier']}", r["format"], r["recipe"], f"{r['ms']:.1f}",
          f"{r['low_ms']:.1f}", f"{r['high_ms']:.1f}")
         for r in rows
     ]  # fmt: skip
-    where = "this kind of host" if group is None else f"{group.platform} {group.device_class}"
+    where = "this kind of host" if group is None else f"{group.platform} {group.device_class.tier}"
     note(f"of {where}, by {prior.name}: estimates, of measured files too; docs/cost-model.md")
     columns = ("tier", "format", "recipe", "ms, estimated", "low", "high")
     finish(
@@ -137,20 +150,19 @@ def tier_table(
     from pocketmatte.selection.tier_table import merged, rows_of
 
     runs, make = _runs(results), prior_of(prior)
-    model = make(runs) if make else None
     rows = rows_of(
         merged([read_held(root) for root in bundles]),
         runs,
         Policy() if policy is None else read_policy(policy),
-        model,
+        make,
         _budgets(budget_fps),
         asked_of(every=True, platform=platform).platform,
     )
-    basis = f"where nobody measured, by {model.name}" if model else "by class where nobody measured"
+    by = f"where nobody measured, by {make(()).name}" if make else "by class where nobody measured"
     if picture is not None:
-        write_text(picture, drawn(rows, f"{basis}; {len(runs)} results of devices"))
+        write_text(picture, drawn(rows, f"{by}; {len(runs)} results of devices"))
         note(f"wrote {relative(picture)}")
-    note(f"{basis}, which is no measurement; {len(runs)} results of devices")
+    note(f"{by}, which is no measurement; {len(runs)} results of devices")
     if markdown and not as_json:
         stdout.print(_markdown(rows), soft_wrap=True)
         return
@@ -180,6 +192,27 @@ def _runs(results: "list[Path] | None") -> "tuple[Run, ...]":
     from pocketmatte.selection.evidence import read_runs
 
     return read_runs(results)
+
+
+def _telling(results: "list[Path] | None") -> "list[Run]":
+    """Return the results that tell of their class, of apps where there are any of these."""
+    if not results:
+        return []
+    from pocketmatte.selection.policy import USUAL
+    from pocketmatte.selection.standing import telling
+
+    return telling(_runs(results), USUAL)
+
+
+def _instead(there_is: "Callable[[str, str], Estimate | None]", form: str, recipe: str) -> str:
+    """Return what there is no estimate of, format or recipe, and of which others there are some."""
+    from pocketmatte.selection.policy import FORMATS
+
+    recipes = [each for each in _RECIPES if there_is(form, each)]
+    if recipes:
+        return f"as {form} {recipe}; give another --recipe: {', '.join(recipes)}"
+    formats = [each for each in FORMATS if any(there_is(each, other) for other in _RECIPES)]
+    return f"as {form[:40]!r}; give another --format: {', '.join(formats)}"
 
 
 def _group(device: str | None, class_name: str | None, platform: str) -> "DeviceGroup":

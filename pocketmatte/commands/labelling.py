@@ -65,7 +65,7 @@ def label_(
     """Matte unlabelled videos and pictures by networks that agree, as clips to train on.
 
     Every teacher is asked of each frame and of its mirror image. Alpha is the mean of all answers,
-    confidence what the two farthest apart leave of 1; train weighs foreground and scribble by it.
+    confidence what the two farthest apart leave of 1: what is in doubt counts less in training.
     Frames in which all of them find nothing are left out too: most often that is a failure. Clips
     go to OUT/NAME: frames/, alpha/ or masks/, confidence/ and labels.json, which names the teachers
     and the runs of frames with none left out between; train takes no window across such a gap.

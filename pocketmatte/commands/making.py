@@ -7,7 +7,13 @@ import typer
 
 from export.recipe import RECIPES
 from export.targets import TARGETS, target
-from pocketmatte.commands.building import OrientationOption, WeightsOption, built, formats_of
+from pocketmatte.commands.building import (
+    OrientationOption,
+    WeightsOption,
+    built,
+    formats_of,
+    nothing,
+)
 from pocketmatte.console import (
     JsonFlag,
     chosen,
@@ -99,6 +105,8 @@ def export_(
         weights=weights,
         programs=None if program is None else (program,),
     )
+    if not request.paths():
+        raise UsageError(nothing([request]))
     if len(request.recipes) == 1 and request.formats == (_form_of(out),):
         from pocketmatte.build_job import export_file
 

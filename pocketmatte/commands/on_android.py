@@ -162,6 +162,13 @@ def _mode(
         if not apk.is_file():
             msg = f"--apk {apk} is no file"
             raise UsageError(msg)
+    for number, apk in enumerate(apks):
+        if apk.name in [other.name for other in apks[:number]]:
+            msg = (
+                f"--apk {apk} is the second {apk.name}, and all go into one folder of the device; "
+                "give each file once, under a name of its own"
+            )
+            raise UsageError(msg)
     component = instrumentation or f"{app}.test/{_ANDROIDX}"
     if not re.fullmatch(r"[\w.]+/[\w.$]+", component):
         msg = f"--instrumentation is {component}; it is PACKAGE/CLASS"

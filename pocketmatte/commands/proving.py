@@ -68,8 +68,9 @@ def verify_(
 
     --runtime native takes ExecuTorch files through the native runner; arm64, ExecuTorch and ONNX
     files through the runtimes' own builds for 64-bit Arm, on an emulated cortex-a76, or on the
-    processor named after a colon. pocketmatte runner builds what either needs. An emulator takes
-    seconds a frame: give few --frames.
+    processor named after a colon. pocketmatte runner builds what native needs, with --target
+    linux-aarch64,linux-aarch64-python what arm64 does. An emulator takes seconds a frame: give few
+    --frames.
 
     --key PUBLIC.pem refuses a bundle that is not, file by file, what that key signed, before
     anything of it is opened: docs/signing.md. --signature-only ends there; it takes seconds.

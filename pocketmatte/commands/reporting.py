@@ -33,7 +33,10 @@ def report(
     ] = False,
     fail_on_regression: Annotated[
         bool,
-        typer.Option("--fail-on-regression", help="Exit with 1 where --against is better."),
+        typer.Option(
+            "--fail-on-regression",
+            help="Exit with 1 where --against is better, or has cells that hold and are gone.",
+        ),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -93,6 +96,11 @@ def reported(
         note(line)
     note(f"wrote {relative(html)}, {written.size_bytes / 1e6:.1f} MB")
     regressions = made.comparison.regressions if made.comparison else ()
+    lost = made.comparison.lost if made.comparison else ()
+    if lost:
+        ((network, tier, _), (form, recipe)), *others = lost
+        more = f" and {len(others)} more" if others else ""
+        note(f"gone, though it held before: {network} {tier} {form} {recipe}{more}")
     result: dict[str, Any] = {
         "html": html,
         "size_bytes": written.size_bytes,
@@ -102,7 +110,9 @@ def reported(
         "pictures_left_out": written.left_out,
         "comparison": made.comparison,
     }
-    return Done(result=result, table=_table(made, made.comparison), passed=not regressions)
+    return Done(
+        result=result, table=_table(made, made.comparison), passed=not (regressions or lost)
+    )
 
 
 def _pictureless(reasons: Mapping[str, str]) -> Iterator[str]:

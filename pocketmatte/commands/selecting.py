@@ -9,6 +9,7 @@ import typer
 
 from pocketmatte.commands.proving import BundleArgument
 from pocketmatte.console import Done, JsonFlag, finish, note, relative, table
+from pocketmatte.selection.option_help import BUNDLE, SELECT
 from tiers.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,64 +23,27 @@ _COLUMNS = ("devices", "network", "tier", "format", "recipe", "MB", "p95 ms", "b
 
 def select_(
     bundle: BundleArgument,
-    device: Annotated[
-        str | None, typer.Option(help="Name, model or device name of a device of the table.")
-    ] = None,
-    class_name: Annotated[
-        str | None, typer.Option("--class", help="A class of devices, t01 to t12.")
-    ] = None,
-    facts: Annotated[
-        Path | None, typer.Option(help="JSON file of what a device says of itself.")
-    ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Every device of the table, grouped by class.")
-    ] = False,
-    platform: Annotated[
-        str | None, typer.Option(help="With --class or --all: android, ios or ipados.")
-    ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(help="Networks, comma-separated; those of the policy if not given."),
-    ] = None,
-    policy: Annotated[Path | None, typer.Option(help="TOML file of what the app asks for.")] = None,
-    prior: Annotated[
-        str | None,
-        typer.Option(help="Model for what nobody measured: roofline, or none, the default."),
-    ] = None,
-    results: Annotated[
-        list[Path] | None,
-        typer.Option(help="Result of a device, or a folder of them; repeatable."),
-    ] = None,
-    budget_ms: Annotated[
-        float | None, typer.Option(help="Largest 95th percentile of a frame, in ms.")
-    ] = None,
-    budget_fps: Annotated[float | None, typer.Option(help="The same as frames a second.")] = None,
-    memory_mb: Annotated[
-        float | None, typer.Option(help="Most memory of a run, in 1e6 bytes.")
-    ] = None,
-    download_mb: Annotated[
-        float | None, typer.Option(help="Largest files of one network, in 1e6 bytes.")
-    ] = None,
-    minimum_tier: Annotated[
-        str | None, typer.Option(help="Lowest tier that is worth having.")
-    ] = None,
-    minimum_psnr_db: Annotated[
-        float | None, typer.Option(help="Least PSNR against PyTorch that verify found.")
-    ] = None,
-    process: Annotated[
-        str | None, typer.Option(help="Whose results count: app_foreground or adb_shell.")
-    ] = None,
-    orientation: Annotated[str | None, typer.Option(help="landscape or portrait.")] = None,
-    prefer: Annotated[
-        str | None, typer.Option(help="Among files of one tier: speed, size or listed.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the lock goes: tiers.lock.json.")] = None,
-    check: Annotated[
-        Path | None, typer.Option(help="A lock that must be what would be chosen now.")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say it in words, a line for each alternative.")
-    ] = False,
+    device: Annotated[str | None, typer.Option(help=SELECT["--device"])] = None,
+    class_name: Annotated[str | None, typer.Option("--class", help=SELECT["--class"])] = None,
+    facts: Annotated[Path | None, typer.Option(help=SELECT["--facts"])] = None,
+    every: Annotated[bool, typer.Option("--all", help=SELECT["--all"])] = False,
+    platform: Annotated[str | None, typer.Option(help=SELECT["--platform"])] = None,
+    network: Annotated[str | None, typer.Option(help=SELECT["--network"])] = None,
+    policy: Annotated[Path | None, typer.Option(help=SELECT["--policy"])] = None,
+    prior: Annotated[str | None, typer.Option(help=SELECT["--prior"])] = None,
+    results: Annotated[list[Path] | None, typer.Option(help=SELECT["--results"])] = None,
+    budget_ms: Annotated[float | None, typer.Option(help=SELECT["--budget-ms"])] = None,
+    budget_fps: Annotated[float | None, typer.Option(help=SELECT["--budget-fps"])] = None,
+    memory_mb: Annotated[float | None, typer.Option(help=SELECT["--memory-mb"])] = None,
+    download_mb: Annotated[float | None, typer.Option(help=SELECT["--download-mb"])] = None,
+    minimum_tier: Annotated[str | None, typer.Option(help=SELECT["--minimum-tier"])] = None,
+    minimum_psnr_db: Annotated[float | None, typer.Option(help=SELECT["--minimum-psnr-db"])] = None,
+    process: Annotated[str | None, typer.Option(help=SELECT["--process"])] = None,
+    orientation: Annotated[str | None, typer.Option(help=SELECT["--orientation"])] = None,
+    prefer: Annotated[str | None, typer.Option(help=SELECT["--prefer"])] = None,
+    out: Annotated[Path | None, typer.Option(help=SELECT["--out"])] = None,
+    check: Annotated[Path | None, typer.Option(help=SELECT["--check"])] = None,
+    explain: Annotated[bool, typer.Option("--explain", help=SELECT["--explain"])] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Choose the tier, format and recipe that a device gets of each network, and say why.
@@ -148,39 +112,36 @@ def select_(
 
 
 def bundle_(
-    lock: Annotated[Path, typer.Argument(help="Lock that pocketmatte select wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder for the files; replaced whole.")],
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="Bundle that the lock is of; the folder of the lock if not given."),
-    ] = None,
-    neighbours: Annotated[
-        int | None,
-        typer.Option(help="Also what the device needs to choose, and so many tiers on each side."),
-    ] = None,
+    lock: Annotated[Path, typer.Argument(help=BUNDLE["lock"])],
+    out: Annotated[Path, typer.Option(help=BUNDLE["--out"])],
+    bundle: Annotated[Path | None, typer.Option(help=BUNDLE["--bundle"])] = None,
+    platform: Annotated[str | None, typer.Option(help=BUNDLE["--platform"])] = None,
+    neighbours: Annotated[int | None, typer.Option(help=BUNDLE["--neighbours"])] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Copy the files that a lock takes, and no other, for any build system.
 
-    They keep their paths, and the lock lies beside them. Every copy must have the hash that was
-    chosen. Whole or not at all: where a file is missing, or the bundle changed since, nothing is
-    written and the exit code is 1. A folder that holds anything but such files is left alone.
+    They keep their paths; beside them lie the lock and manifest.json, which says of each file what
+    its tensors are. Every copy must have the hash that was chosen. Whole or not at all: where a
+    file is missing, or the bundle changed since, nothing is written and the exit code is 1. A
+    folder that holds anything but such files is left alone.
 
     With --neighbours 1 the next lower and the next higher tier that the lock lets a device have
     come along, and tiers.device.json, by which an app finds its class, calibrates, and steps down
     when it grows hot (docs/on-device.md). 0 is that file without other tiers.
 
     Examples:
-        pocketmatte bundle tiers.lock.json --bundle build/bundle --out app/src/main/assets/matte
+        pocketmatte bundle tiers.lock.json --bundle build/bundle --platform android --out assets
 
-        pocketmatte bundle tiers.lock.json --bundle build/bundle --out assets --neighbours 1
+        pocketmatte bundle app.lock.json --bundle bundle --platform apple --out matte --neighbours 1
 
         pocketmatte bundle build/bundle/tiers.lock.json --out build/shipped --json
     """
     from pocketmatte.selection.shipping import bundle_of, ship
 
-    done = ship(lock, bundle_of(lock, bundle), out, neighbours)
-    note(f"{relative(out)}: {len(done.files)} files, {done.size_bytes / 1e6:.2f} MB, and the lock")
+    done = ship(lock, bundle_of(lock, bundle), out, neighbours, platform)
+    size = f"{len(done.files)} files, {done.size_bytes / 1e6:.2f} MB"
+    note(f"{relative(out)}: {size}, the lock and the manifest")
     finish(Done(result=done), as_json=as_json)
 
 

@@ -46,7 +46,8 @@ class RooflinePrior:
     """See ``selection.latency_prior.LatencyPrior``.
 
     Args:
-        runs: Of devices; valid ones of a class and format replace what the roofline guesses of it.
+        runs: Of devices, each class's of one process, see ``selection.standing.telling``; valid
+            ones of a class and format replace what the roofline guesses of it.
         host: Rates of the machine that was timed.
         works: The work of every program.
     """
@@ -162,8 +163,8 @@ class RooflinePrior:
             "coreml"
         ):  # it computes weights of 8 bits in half precision
             fit = self._host.fit(runtime, "fp32")
-        names = [name_of(network, tier, program) for program in PROGRAMS[network]]
-        if fit is None or any(name not in self._works for name in names):
+        names = [name_of(network, tier, program) for program in PROGRAMS.get(network, ())]
+        if fit is None or not names or any(name not in self._works for name in names):
             return None
         return self._split(network, tier, fit), fit
 

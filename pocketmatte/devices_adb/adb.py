@@ -25,7 +25,10 @@ _GLANCE_S = 0.2  # how often Ctrl-C is looked for while adb is at work
 _PUSH_BYTES_PER_S = 1_000_000  # of a slow cable; USB 2 does thirty times that
 
 # What asking again does not mend, by a word of adb's own, of adbd's, or of errno; and the way out.
+# The first that is found counts: errno alone does not tell whose disk it is.
 _LASTING = {
+    "error: cannot create": "see whether its folder on this computer can be written to",
+    "error: cannot write": "free some space on this computer",
     "unauthorized": "unlock the device and allow this computer",
     "insufficient permissions": "let this user reach USB devices, see adb's page on udev",
     "No space left": "free some space on the device",

@@ -1,6 +1,5 @@
 """All runs on one device: put things there, run, fetch, and leave nothing behind."""
 
-import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
@@ -170,11 +169,23 @@ class Session:
         return self._fetch(self._adb, run)
 
     def _fetch(self, adb: Adb, run: Run) -> Result:
-        """Fetch a result and keep it; one that is none is kept under another name."""
+        """Fetch a result and keep it; one that is none is kept under another name.
+
+        Raises:
+            BundleError: If it is none, or cannot be kept here.
+            DeviceError: If it is not there, or not to be had.
+        """
         left = gather(adb, self._folder, run.run_id)
         if not left.has_result:
             raise DeviceError(self._mode.missing(left, run))
         kept = self._kept(run)
+        try:
+            return self._keep(adb, run, left, kept)
+        except OSError as error:
+            msg = f"could not write {kept} ({error.strerror or error}); free some space there"
+            raise BundleError(msg) from error
+
+    def _keep(self, adb: Adb, run: Run, left: Left, kept: Path) -> Result:
         kept.parent.mkdir(parents=True, exist_ok=True)
         fetched = kept.with_name(f".{kept.name}.fetched")
         remote = f"{self._folder}/{RESULTS}/{run.run_id}.json"
@@ -210,18 +221,27 @@ class Session:
         adb = self._adb.unstoppable()
         try:
             end_jobs(adb, self._folder)
-            self._salvage(adb)
+            if fault := self._salvage(adb):
+                self._say(f"{where}, with a result that is not here ({fault}); {again}")
+                return
             self._mode.clean(adb)
             adb.shell(f"rm -rf {self._folder}; rmdir {HOME} 2>/dev/null; true")
-        except DeviceError as error:
+        except (DeviceError, OSError) as error:
             self._say(f"{where} ({error}); {again}")
 
-    def _salvage(self, adb: Adb) -> None:
-        """Fetch what was finished as Ctrl-C fell."""
+    def _salvage(self, adb: Adb) -> str | None:
+        """Fetch what is finished and not here; return why one of it cannot be kept."""
         listing = adb.shell(f"cd {self._folder}/{RESULTS} 2>/dev/null && ls").out.split()
+        fault = None
         for run in self._order.runs:
-            kept = self._kept(run)
-            here = kept.is_file() or kept.with_suffix(_REFUSED).is_file()
-            if f"{run.run_id}.json" in listing and not here:
-                with contextlib.suppress(BundleError):
+            if f"{run.run_id}.json" in listing and not self._is_here(run):
+                try:
                     self._fetch(adb, run)
+                except BundleError as error:
+                    if not self._is_here(run):
+                        fault = str(error)
+        return fault
+
+    def _is_here(self, run: Run) -> bool:
+        kept = self._kept(run)
+        return kept.is_file() or kept.with_suffix(_REFUSED).is_file()

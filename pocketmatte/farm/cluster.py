@@ -61,10 +61,14 @@ def run_apart(job: Job, weights: bytes | None, records: Mapping[str, str]) -> Re
         for _, entry in done.files:
             if entry is not None:
                 files |= _contents(out, out / entry.path)
-        for searched in records_with(job).values():
+        for searched in _record_paths(job):
             if (out / searched).is_file():
                 files |= _contents(out, out / searched)
         return Returned(done=done, files=files)
+
+
+def _record_paths(job: Job) -> list[str]:
+    return [path for paths in records_with(job).values() for path in paths]
 
 
 def _contents(out: Path, path: Path) -> dict[str, bytes]:
@@ -91,7 +95,7 @@ class Cluster:
     def submit(self, job: Job) -> Future:
         """See ``schedule.Crew``."""
         weights = self._sent(job)
-        paths = [path for path in records_with(job).values() if (self._out / path).is_file()]
+        paths = [path for path in _record_paths(job) if (self._out / path).is_file()]
         records = {path: (self._out / path).read_text(encoding="utf-8") for path in paths}
         future: Future = self._executor.submit(run_apart, job, weights, records)
         self._running[future] = job, weights

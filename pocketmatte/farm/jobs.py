@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from export.manifest import Artifact
 from export.manifest import Weights as WeightsEntry
 from export.recipe import recipe as recipe_of
-from pocketmatte.quantisation.record import record_path
+from pocketmatte.quantisation.record import record_path, refusal_path
 from tiers.spec import TierSpec
 
 
@@ -69,11 +69,11 @@ class CaptureJob:
 Job: TypeAlias = RecordJob | CaptureJob
 
 
-def records_with(job: Job) -> dict[str, str]:
-    """Return the paths in the bundle of the records that a job makes or needs, by recipe."""
+def records_with(job: Job) -> dict[str, tuple[str, ...]]:
+    """Return where in the bundle the records may lie that a job makes or needs, by recipe."""
     recipes = job.recipes if isinstance(job, RecordJob) else (job.recipe,)
     eight_bit = [name for name in recipes if not recipe_of(name).floating]
-    return {name: record_path(job.spec, name) for name in eight_bit}
+    return {name: (record_path(job.spec, name), refusal_path(job.spec, name)) for name in eight_bit}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,9 +14,8 @@ from pocketmatte.farm.hashes import Hashes
 from pocketmatte.farm.jobs import CaptureJob, Event, Job, RecordJob, Task, name_of
 from pocketmatte.farm.store import Store
 from pocketmatte.integrity import fault
-from pocketmatte.quantisation.record import read_record, record_path
+from pocketmatte.quantisation.record import known_record, record_path
 from pocketmatte.request import Request, artifact_path
-from tiers.errors import BundleError
 from tiers.spec import TierSpec
 
 
@@ -125,11 +124,8 @@ def _task(job: Job, after: tuple[str, ...]) -> Task:
 
 
 def _recorded(out: Path, job: CaptureJob) -> bool:
-    try:
-        key = read_record(out, job.spec, job.recipe).key
-    except BundleError:
-        return False
-    return key == quantisation_key(job.spec, job.recipe, job.weights)
+    key = quantisation_key(job.spec, job.recipe, job.weights)
+    return known_record(out, job.spec, job.recipe, key) is not None
 
 
 def _up_to_date(out: Path, entry: Artifact | None, key: str, hashes: Hashes) -> bool:

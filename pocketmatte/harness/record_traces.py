@@ -9,10 +9,11 @@ from export.artifact import inside, sha256_of, size_bytes_of
 from export.atomic import remove_partials, whole
 from export.manifest import Artifact, Manifest, ReferenceTrace, write_manifest
 from pocketmatte.build import locked
+from pocketmatte.build_key import recording_key
 from pocketmatte.bundle import read_bundle
 from pocketmatte.groups import open_group, same_tier
 from pocketmatte.harness.recording import record
-from pocketmatte.harness.traces import trace_fault, trace_path
+from pocketmatte.harness.traces import is_current, trace_fault, trace_path
 from pocketmatte.integrity import fault
 from pocketmatte.tolerances import STATELESS_FRAMES
 from tiers.contract_table import contracts
@@ -84,6 +85,7 @@ def record_traces(
                 known is not None
                 and known.weights_digest == first.weights_digest
                 and known.frames >= _most(same, frames)
+                and is_current(known)
                 and trace_fault(root, known) is None
             ):
                 yield Recorded(
@@ -126,4 +128,5 @@ def _recorded(
         sha256=sha256_of(target),
         size_bytes=size_bytes_of(target),
         weights_digest=trace.weights_digest,
+        recording_key=recording_key(group.spec, trace.weights_digest),
     )

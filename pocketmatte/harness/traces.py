@@ -7,7 +7,9 @@ from pathlib import Path
 from export.artifact import inside, sha256_of
 from export.manifest import Artifact, ReferenceTrace
 from export.trace import read_trace
+from pocketmatte.build_key import recording_key
 from tiers.errors import BundleError
+from tiers.ladder import tier
 
 AGAIN = "run pocketmatte trace again"
 
@@ -32,6 +34,12 @@ def trace_fault(root: Path, entry: ReferenceTrace) -> str | None:
     said = (trace.network, trace.tier, trace.orientation, trace.frames, trace.weights_digest)
     held = (entry.network, entry.tier, entry.orientation, entry.frames, entry.weights_digest)
     return None if said == held else f"it is of {' '.join(map(str, said[:3]))}; {AGAIN}"
+
+
+def is_current(trace: ReferenceTrace) -> bool:
+    """Say whether a trace is what would be recorded now: code and limits change, too."""
+    spec = tier(trace.network, trace.tier).oriented(trace.orientation)
+    return trace.recording_key == recording_key(spec, trace.weights_digest)
 
 
 def trace_key(trace: ReferenceTrace) -> tuple[str, ...]:

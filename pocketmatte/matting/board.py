@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from pocketmatte.runtimes.checks import require_finite
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract_table import contracts
 from tiers.errors import UsageError
@@ -60,11 +61,13 @@ class Board:
         }
         self._run = run
         self._tensors: Tensors = {}
+        self._frames = 0  # laid down since the last reset
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: states are at their reset values, as before the first frame."""
         self._tensors = {}
+        self._frames = 0
         for contract in self._contracts.values():
             shapes = {name: tensor.shape for name, tensor in contract.state_inputs.items()}
             for pair in contract.states:
@@ -81,6 +84,7 @@ class Board:
         for name, array in tensors.items():
             self.check(name, array)
         self._tensors.update(tensors)
+        self._frames += "frame" in tensors
 
     def check(self, name: str, array: FloatArray) -> None:
         """Refuse what ``put`` would refuse, and lay nothing down."""
@@ -107,6 +111,7 @@ class Board:
         """Run a program on what lies here, lay down what it gives, and return it.
 
         Raises:
+            PocketMatteError: If it gives a value that is not finite; nothing is laid down then.
             ValueError: If one of its inputs was neither given nor computed before.
         """
         contract = self._contracts[program]
@@ -115,6 +120,7 @@ class Board:
             msg = f"{program} needs {', '.join(missing)}, which nothing gave yet"
             raise ValueError(msg)
         outputs = self._run(program, {name: self._tensors[name] for name in names})
+        require_finite(program, outputs, max(self._frames - 1, 0))
         self._tensors.update(outputs)
         for pair in contract.states:
             self._tensors[pair.input] = outputs[pair.output]

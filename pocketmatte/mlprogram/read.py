@@ -32,7 +32,7 @@ from pocketmatte.mlprogram.types import (
     Value,
     require_size,
 )
-from tiers.errors import BundleError
+from tiers.errors import BundleError, MissingBundleError
 
 _MODEL_PATH = "@model_path/"  # stands for the folder of the specification
 _UNREADABLE: tuple[type[Exception], ...] = (OSError, *FAULTS)
@@ -99,6 +99,12 @@ def _model_file(path: Path) -> Path:
         # resolving raises RuntimeError where links form a loop, and so does JSON nested too deep
         model: Path = (path / "Data" / own).resolve()
         data = (path / "Data").resolve()
+    except FileNotFoundError as error:
+        if not path.exists():
+            msg = f"no Core ML package {path}; check the path"
+            raise MissingBundleError(msg) from error
+        msg = f"{path}: no Core ML package, it lacks {error.filename}; build it again"
+        raise BundleError(msg) from error
     except _UNREADABLE as error:
         msg = f"{path}: no Core ML package ({type(error).__name__}: {error}); build it again"
         raise BundleError(msg) from error

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketmatte.clips import Clip, open_clip
-from pocketmatte.label_pictures import HALF, are_hard, read_alpha, read_labels
+from pocketmatte.label_pictures import HALF, are_hard, are_soft, read_alpha, read_labels
 from pocketmatte.pictures import is_picture, picture_size_hw, read_picture
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.errors import MediaError
@@ -30,11 +30,13 @@ class LabelledClip:
         clip: The frames; its mattes are not looked at where there are masks.
         masks: A file a frame, or ``None`` where the matte is the mask of one object.
         values: The objects' values in the masks, as the first frame has them.
+        soft: Whether the masks are soft ones of one object; see ``label_pictures.are_soft``.
     """
 
     clip: Clip
     masks: tuple[Path, ...] | None
     values: tuple[int, ...]
+    soft: bool = False
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -50,7 +52,7 @@ class LabelledClip:
                 yield (read_alpha(path, hard=self.clip.hard) >= HALF)[None]
             return
         for path in self.masks:
-            labels = read_labels(path)
+            labels = read_labels(path, soft=self.soft)
             yield np.stack([labels == value for value in self.values])
 
 
@@ -113,13 +115,14 @@ def open_labelled(path: Path, limit: int | None = None) -> LabelledClip:
     masks = tuple(files[frame.stem] for frame in clip.frames)
     for mask in masks:
         _check_size(mask, clip.size_hw)
-    values = tuple(int(value) for value in np.unique(read_labels(masks[0])) if value)
+    soft = are_soft(masks[:1])  # it is the one that shows the objects
+    values = tuple(int(value) for value in np.unique(read_labels(masks[0], soft=soft)) if value)
     if not values:
         raise _nothing_shown(masks[0])
     if len(values) > MOST_OBJECTS:
         msg = f"{masks[0]}: shows {len(values)} objects; at most {MOST_OBJECTS} are followed"
         raise MediaError(msg)
-    return LabelledClip(clip=clip, masks=masks, values=values)
+    return LabelledClip(clip=clip, masks=masks, values=values, soft=soft)
 
 
 def open_stills(path: Path, limit: int | None = None) -> Stills:

@@ -16,6 +16,7 @@ from pocketmatte.clips import Clip, open_clip
 from pocketmatte.matting.board import Board
 from pocketmatte.protocols.alpha import COLUMNS, score_alpha
 from pocketmatte.protocols.protocol import EvaluationProtocol, Measure, Opener, OpenTier, Result
+from pocketmatte.runtimes.checks import require_finite
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.errors import MediaError
 from tiers.networks.rvm import Rvm
@@ -64,10 +65,11 @@ def _by_network(
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     ratio = min(1.0, max(spec.working_hw) / max(size_hw))
     states: tuple[Tensor, ...] | None = None
-    for frame, alpha in clip:
+    for number, (frame, alpha) in enumerate(clip):
         given = _resized(_tensor(frame), size_hw)
         with torch.inference_mode():
             _, predicted, states = network(given, states, ratio)
+        require_finite("matte", {"alpha": predicted.numpy()}, number)
         yield predicted[0, 0].numpy(), _resized(_tensor(alpha), size_hw)[0, 0].numpy()
 
 

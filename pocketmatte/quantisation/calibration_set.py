@@ -47,13 +47,15 @@ def calibration_scenes(spec: TierSpec, frames: int | None = None) -> dict[str, S
     recurrent = any(contract.states for contract in contracts(spec))
     last = frames or (_LONG if recurrent else _FRAMES)
     lengths = [*[frames or _FRAMES] * (_COMPOSED - 1), last]
-    scenes: dict[str, Sequence[Moment]] = {
-        f"picture:{name}": list(pictured_scene(name, spec, length))
-        for name, length in zip(_PICTURES, lengths, strict=True)
+    # first, since making one takes the memory of several
+    composed = dict(enumerate(_composed(spec, lengths)))
+    pictured = zip(_PICTURES, lengths, strict=True)
+    return {
+        **{
+            f"picture:{name}": list(pictured_scene(name, spec, length)) for name, length in pictured
+        },
+        **{f"composed:{number}": clip for number, clip in composed.items()},
     }
-    for number, clip in enumerate(itertools.islice(_composed(spec, last), _COMPOSED)):
-        scenes[f"composed:{number}"] = clip[: lengths[number]]
-    return scenes
 
 
 def manifest(spec: TierSpec, scenes: Scenes) -> dict[str, object]:
@@ -75,15 +77,23 @@ def manifest(spec: TierSpec, scenes: Scenes) -> dict[str, object]:
     }
 
 
-def _composed(spec: TierSpec, frames: int) -> Iterator[list[Moment]]:
-    """Yield clips that hold somebody from the first frame on."""
-    composer = ClipComposer(None, frame_hw=spec.output_hw, clip_length=frames, seed=_SEED)
-    for index in itertools.count():
-        clip = composer.clip(index)
-        if float(clip.alpha[0].mean()) >= _LEAST_SHARE:
-            pairs = zip(clip.frames, clip.alpha, strict=True)
-            yield [Moment(frame=_array(frame), mask=_array(alpha)) for frame, alpha in pairs]
+def _composed(spec: TierSpec, lengths: Sequence[int]) -> Iterator[list[Moment]]:
+    """Yield the starts of clips that hold somebody from the first frame on, of so many frames."""
+    composer = ClipComposer(None, frame_hw=spec.output_hw, clip_length=max(lengths), seed=_SEED)
+    numbers = itertools.count()
+    for length in lengths:
+        yield next(filter(None, (_start(composer, number, length) for number in numbers)))
+
+
+def _start(composer: ClipComposer, number: int, length: int) -> list[Moment]:
+    """Return the first frames of a clip, none of one that begins with nobody in it."""
+    clip = composer.clip(number)
+    if float(clip.alpha[0].mean()) < _LEAST_SHARE:
+        return []
+    pairs = zip(clip.frames[:length], clip.alpha[:length], strict=True)
+    return [Moment(frame=_array(frame), mask=_array(alpha)) for frame, alpha in pairs]
 
 
 def _array(tensor: Tensor) -> FloatArray:
-    return np.ascontiguousarray(tensor[None].numpy(), dtype=np.float32)
+    """Return a copy: what it is a part of is larger by far."""
+    return np.array(tensor[None].numpy(), dtype=np.float32, order="C")

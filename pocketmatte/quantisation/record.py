@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from export.artifact import write_text
+from export.artifact import inside, write_text
 from export.manifest import Sha256
 from export.quantisation import Quantisation
 from export.recipe import recipe as recipe_of
@@ -19,6 +20,7 @@ from pocketmatte.quantisation.calibration_set import calibration_scenes, manifes
 from pocketmatte.quantisation.damage import Damage, damage
 from pocketmatte.quantisation.sensitivity import TRIED_FRAMES, Block, search
 from pocketmatte.quantisation.simulation import Simulation
+from pocketmatte.results import FOLDER as RESULTS
 from tiers.errors import BundleError, ExportError
 from tiers.spec import TierSpec
 
@@ -58,6 +60,11 @@ class QuantisationRecord(BaseModel):
     programs: dict[str, Quantisation]
 
     @property
+    def refused(self) -> bool:
+        """Whether the tier loses too much in this recipe, whatever is kept."""
+        return self.excess > 1
+
+    @property
     def mixed(self) -> bool:
         """Whether blocks are kept in floating point."""
         return any(each.kept for each in self.programs.values())
@@ -69,13 +76,43 @@ def record_path(spec: TierSpec, recipe: str) -> str:
     return f"{spec.network}/{spec.name}/quantisation-{recipe}{held}.json"
 
 
+def refusal_path(spec: TierSpec, recipe: str) -> str:
+    """Return where the record of a tier lies that a recipe cannot hold: a result, of no file."""
+    held = "-portrait" if spec.orientation == "portrait" else ""
+    return f"{RESULTS}/refused-{spec.network}-{spec.name}-{recipe}{held}.json"
+
+
 def read_record(root: Path, spec: TierSpec, recipe: str) -> QuantisationRecord:
     """Read a tier's record.
 
     Raises:
-        BundleError: If it is missing or damaged.
+        BundleError: If it is missing or damaged, or lies outside the bundle.
     """
-    path = root / record_path(spec, recipe)
+    return _read(inside(root, record_path(spec, recipe)))
+
+
+def known_record(root: Path, spec: TierSpec, recipe: str, key: str) -> QuantisationRecord | None:
+    """Return a tier's record, of one that is refused too, where it follows from what it should.
+
+    Args:
+        root: The bundle.
+        spec: The tier, oriented.
+        recipe: Name of the recipe.
+        key: Hash of all that it follows from.
+
+    Raises:
+        BundleError: If a link leads out of the bundle.
+    """
+    for path in (record_path(spec, recipe), refusal_path(spec, recipe)):
+        place = inside(root, path)
+        with contextlib.suppress(BundleError):
+            record = _read(place)
+            if record.key == key:
+                return record
+    return None
+
+
+def _read(path: Path) -> QuantisationRecord:
     try:
         return QuantisationRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, pydantic.ValidationError) as error:
@@ -94,7 +131,7 @@ def record_of(
         BundleError: If the disk refuses.
     """
     record = records_of(root, spec, network, {recipe: key})[recipe]
-    if record.excess > 1:
+    if record.refused:
         msg = (
             f"{spec.network} {spec.name} cannot be held in {recipe}: with three quarters of its "
             f"blocks in floating point it still loses {record.excess:.1f} times what is allowed "
@@ -120,22 +157,28 @@ def records_of(
     Raises:
         BundleError: If the disk refuses.
     """
-    paths = {recipe: root / record_path(spec, recipe) for recipe in sorted(keys)}
     with contextlib.ExitStack() as stack:
-        for path in paths.values():
-            stack.enter_context(_alone(path))
+        for recipe in sorted(keys):
+            stack.enter_context(_alone(inside(root, record_path(spec, recipe))))
         records: dict[str, QuantisationRecord] = {}
-        for recipe in paths:
-            with contextlib.suppress(BundleError):
-                record = read_record(root, spec, recipe)
-                if record.key == keys[recipe]:
-                    records[recipe] = record
+        for recipe, key in keys.items():
+            if (record := known_record(root, spec, recipe, key)) is not None:
+                records[recipe] = record
         missing = {recipe: key for recipe, key in keys.items() if recipe not in records}
         for recipe, record in made_records(spec, network, missing) if missing else ():
-            text = json.dumps(record.model_dump(mode="json"), sort_keys=True) + "\n"
-            write_text(paths[recipe], text)
+            _write(root, spec, recipe, record)
             records[recipe] = record
     return records
+
+
+def _write(root: Path, spec: TierSpec, recipe: str, record: QuantisationRecord) -> None:
+    """Write a record to its place, and leave none in the other."""
+    place, other = record_path(spec, recipe), refusal_path(spec, recipe)
+    if record.refused:
+        place, other = other, place
+    text = json.dumps(record.model_dump(mode="json"), sort_keys=True) + "\n"
+    write_text(inside(root, place), text)
+    inside(root, other).unlink(missing_ok=True)
 
 
 def made_records(
@@ -149,6 +192,9 @@ def made_records(
     named = calibration_scenes(spec)
     scenes = list(named.values())
     observed = simulation.observed(scenes, TRIED_FRAMES)
+    calibration = manifest(spec, named)
+    scenes = [scene[:TRIED_FRAMES] for scene in scenes]
+    named.clear()  # of full HD a frame takes 33 MB
     starts = [scene[:_STABLE_FRAMES] for scene in scenes]
     for recipe, key in keys.items():
         activations = recipe_of(recipe).eight_bit == "weights and activations"
@@ -167,7 +213,7 @@ def made_records(
                     "network": spec.network,
                     "tier": spec.name,
                     "recipe": recipe,
-                    "calibration": manifest(spec, named),
+                    "calibration": calibration,
                     "stability": damage(*halves),
                     "all_rounded": found.all_rounded,
                     "damage": found.damage,
@@ -181,7 +227,15 @@ def made_records(
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / f".{path.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    lock = path.parent / f".{path.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        msg = f"{lock} cannot be opened ({error.strerror}); delete it, or choose another folder"
+        raise BundleError(msg) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(held)

@@ -53,6 +53,7 @@ class Comparison:
         name: Of the earlier one.
         regressions, improvements: Verdicts first, the largest of a kind first.
         added, removed: Cells that only one of them has.
+        lost: Of those removed, what held before: a file that fails to build is in no manifest.
         alike: Cells of both of which nothing is told.
         notes: What was not compared, and why.
     """
@@ -62,6 +63,7 @@ class Comparison:
     improvements: tuple[Change, ...]
     added: tuple[tuple[Place, Column], ...]
     removed: tuple[tuple[Place, Column], ...]
+    lost: tuple[tuple[Place, Column], ...]
     alike: int
     notes: tuple[str, ...]
 
@@ -101,13 +103,15 @@ def compare(
         )
     if reweighted := _reweighted(before, after):
         notes.append(f"made from other weights: {', '.join(reweighted)}")
+    removed = tuple(key for key in old if key not in new)
     changes.sort(key=lambda change: (_KINDS.index(change.what), -change.weight))
     return Comparison(
         name=name,
         regressions=tuple(change for change in changes if change.worse),
         improvements=tuple(change for change in changes if not change.worse),
         added=tuple(key for key in new if key not in old),
-        removed=tuple(key for key in old if key not in new),
+        removed=removed,
+        lost=tuple(key for key in removed if rank(old[key].status)),
         alike=alike,
         notes=tuple(notes),
     )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from export.model_file import read_model
 from pocketmatte.results import FOLDER
-from tiers.errors import BundleError
+from tiers.errors import BundleError, MissingBundleError
 
 _PARITY, _LATENCY = "parity", "latency"
 _MOST_BYTES = 256 * 2**20  # of a file; verify writes about a megabyte of a thousand files
@@ -26,7 +26,7 @@ class _Model(BaseModel):
 
 
 class Parity(_Model):
-    """What ``tally.Parity`` is as JSON, as far as the page shows it.
+    """What ``tally.Parity`` is as JSON, as far as pages and tables show it.
 
     Attributes:
         frame_rms: RMS error of the judged output, call by call; ``None`` where it was not kept.
@@ -39,6 +39,8 @@ class Parity(_Model):
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     mad: _Amount | None = None
+    rise: _Figure | None = None
+    flipped: _Amount | None = None
     frame_rms: tuple[_Amount, ...] | None = None
 
 
@@ -81,6 +83,7 @@ class Latency(_Model):
     sha256: str | None
     p50_ms: _Amount
     p90_ms: _Amount
+    min_ms: _Amount
     threads_requested: int
     host: dict[str, str | int]
     instructions_per_frame: int | None = None
@@ -168,6 +171,9 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
     way_out = "give what pocketmatte evaluate --json printed"
     found: list[Evaluation] = []
     for path in paths:
+        if not path.exists():
+            msg = f"{path} is missing; {way_out}"
+            raise MissingBundleError(msg)
         _check_size(path, way_out)
         found += read_model(path, _Evaluations, "evaluation", way_out).root
     return found

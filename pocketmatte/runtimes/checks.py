@@ -1,4 +1,4 @@
-"""Checks shared by every session: inputs, the tensors a file declares, and the thread count."""
+"""Checks shared by every session: inputs, outputs, the tensors a file declares, the threads."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract import ProgramContract, TensorSpec
-from tiers.errors import BundleError
+from tiers.errors import BundleError, PocketMatteError
 
 
 def checked_inputs(
@@ -24,6 +24,28 @@ def checked_inputs(
         msg = f"inputs are {', '.join(sorted(inputs)) or 'none'}; expected {', '.join(expected)}"
         raise ValueError(msg)
     return {tensor.name: _checked(tensor, inputs[tensor.name]) for tensor in contract.inputs}
+
+
+def require_finite(program: str, outputs: Mapping[str, FloatArray], frame: int) -> None:
+    """Refuse what a program gave where it holds NaN or infinity.
+
+    Weights whose values are all finite may overflow, and so may half precision.
+
+    Args:
+        program: Its name, for the message.
+        outputs: By name.
+        frame: Number of the frame that it was run on, from 0, for the message.
+
+    Raises:
+        PocketMatteError: If a value is not finite.
+    """
+    for name, array in outputs.items():
+        if not _is_finite(array):
+            msg = (
+                f"{program} gives NaN or infinity in {name} at frame {frame}; "
+                "take other weights, or files of another recipe"
+            )
+            raise PocketMatteError(msg)
 
 
 def checked_threads(threads: int) -> int:
@@ -85,11 +107,20 @@ def _checked(tensor: TensorSpec, array: FloatArray) -> FloatArray:
             f"the program takes float32 {tensor.shape}"
         )
         raise ValueError(msg)
-    # A sum is a third of the cost of isfinite on a whole frame, and no finite sum hides a NaN.
-    if not math.isfinite(float(array.sum())) and not np.isfinite(array).all():
+    if not _is_finite(array):
         msg = f"{tensor.name} holds NaN or infinity; the program takes finite values"
         raise ValueError(msg)
     return np.ascontiguousarray(array)
+
+
+def _is_finite(array: FloatArray) -> bool:
+    """Say whether no value is NaN or infinity.
+
+    A sum is a third of the cost of isfinite on a whole frame, and no finite sum hides a NaN.
+    """
+    with np.errstate(all="ignore"):  # infinities of both signs, or a sum beyond the largest value
+        total = float(array.sum())
+    return math.isfinite(total) or bool(np.isfinite(array).all())
 
 
 def _listing(shapes: Mapping[str, tuple[int, ...]]) -> str:

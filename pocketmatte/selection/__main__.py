@@ -14,9 +14,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
+from pocketmatte.selection.arguments import Parser, add_bundle, add_select
 from pocketmatte.selection.explaining import explained, headline
 from pocketmatte.selection.front import OPTIONS, Outcome, Request, run
 from pocketmatte.selection.lock import lock_text
@@ -24,7 +24,6 @@ from pocketmatte.selection.shapes import printable
 from tiers.errors import PocketMatteError, UsageError
 
 _FAILED, _WRONG_USE = 1, 2
-_NUMBERS = ("--budget-ms", "--budget-fps", "--memory-mb", "--download-mb", "--minimum-psnr-db")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,42 +87,25 @@ def _shown(outcome: Outcome, given: argparse.Namespace) -> str:
 
 
 def _bundle(given: argparse.Namespace) -> int:
-    from pocketmatte.selection.shipping import bundle_of, ship  # not needed to select
+    from pocketmatte.results import plain  # not needed to select, as what follows
+    from pocketmatte.selection.shipping import bundle_of, ship
 
     root = bundle_of(given.lock, given.bundle)
-    done = ship(given.lock, root, given.out, given.neighbours)
+    done = ship(given.lock, root, given.out, given.neighbours, given.platform)
     _said(f"{len(done.files)} files, {done.size_bytes / 1e6:.2f} MB in {done.out}", 0)
+    if given.json:
+        sys.stdout.write(f"{json.dumps(plain(done), indent=1)}\n")
     return 0
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(words: Sequence[str]) -> Parser:
+    parser = Parser(
         prog="python3 -m pocketmatte.selection",
         description="Choose the tier that an app ships on a device, and copy its files.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    select = commands.add_parser("select", help="Choose, and write a lock.")
-    select.add_argument("bundle", type=Path)
-    select.add_argument("--device")
-    select.add_argument("--class", dest="class_name")
-    select.add_argument("--facts", type=Path)
-    select.add_argument("--all", action="store_true")
-    select.add_argument("--platform")
-    select.add_argument("--network")
-    select.add_argument("--policy", type=Path)
-    select.add_argument("--prior")
-    select.add_argument("--results", type=Path, action="append")
-    for name in OPTIONS:
-        select.add_argument(name, type=float if name in _NUMBERS else str)
-    select.add_argument("--out", type=Path)
-    select.add_argument("--check", type=Path)
-    select.add_argument("--explain", action="store_true")
-    select.add_argument("--json", action="store_true")
-    bundle = commands.add_parser("bundle", help="Copy what a lock takes.")
-    bundle.add_argument("lock", type=Path)
-    bundle.add_argument("--bundle", type=Path)
-    bundle.add_argument("--out", type=Path, required=True)
-    bundle.add_argument("--neighbours", type=int)
+    add_select(commands.add_parser("select", help="Choose, and write a lock."))
+    add_bundle(commands.add_parser("bundle", help="Copy what a lock takes."))
     deliver = commands.add_parser("deliver", help="Write what an app's build takes in.")
     if words[:1] == ["deliver"]:  # what it needs takes longer to import than a choice takes
         from pocketmatte.selection.delivery.arguments import add_deliver

@@ -27,7 +27,7 @@ from pocketmatte.selection.lock import (
     files_of,
 )
 from pocketmatte.selection.networks import NETWORKS
-from pocketmatte.selection.policy import Policy, Rules, Wanted
+from pocketmatte.selection.policy import Policy, Process, Rules, Wanted
 from pocketmatte.selection.rows import Platform
 from tiers.errors import UsageError
 
@@ -68,18 +68,16 @@ def select(
         networks: That outrank its own; ``None`` for these.
         results: Files and folders of results of devices.
         latency_prior: A model of latencies, for what nobody measured.
-        prior_of: Makes one from the runs of devices instead.
+        prior_of: Makes one from the runs of devices that count instead, see ``standing.telling``;
+            one for each process that networks ask for.
 
     Raises:
         UsageError: If the bundle holds none of a network, or what is asked for is unknown.
         BundleError: If the bundle or a result is damaged.
     """
-    held, runs = read_held(root), _runs(results)
-    if prior_of is not None:
-        latency_prior = prior_of(runs)
     lock = choose(
-        held, runs, asked, policy=policy, options=options, networks=networks,
-        latency_prior=latency_prior,
+        read_held(root), _runs(results), asked, policy=policy, options=options, networks=networks,
+        latency_prior=latency_prior, prior_of=prior_of,
     )  # fmt: skip
     _check_links(root, lock)
     return lock
@@ -94,16 +92,22 @@ def choose(
     options: Wanted = _NOTHING,
     networks: Sequence[str] | None = None,
     latency_prior: "LatencyPrior | None" = None,
+    prior_of: "PriorOf | None" = None,
 ) -> Lock:
     """Choose from what a bundle says that it holds; see ``select``."""
     asked_networks = _networks(held, policy, networks)
     made = [_network(held, name, policy.rules(name, options), runs) for name in asked_networks]
+    priors: dict[Process, LatencyPrior] = {}
+    if prior_of is not None:
+        priors = _priors(prior_of, held, runs, made)
+        latency_prior = next(iter(priors.values()), None)
     targets, said = targets_of(asked), Said()
     choices: dict[tuple[str, str], list[NetworkChoice]] = {}
     for platform in dict.fromkeys(target.platform for target in targets):
         wanted = [t.device_class.tier for t in targets if t.platform == platform]
         for each in made:
-            decisions = decide(_question(each, platform, latency_prior), min(wanted))
+            prior = priors.get(each.rules.process, latency_prior)
+            decisions = decide(_question(each, platform, prior), min(wanted))
             for tier in wanted:
                 choice = choice_of(each.name, each.alternatives, each.rules, decisions[tier], said)
                 choices.setdefault((platform, tier), []).append(choice)
@@ -121,6 +125,18 @@ def choose(
         results=tuple(_uses(runs, made)) if runs else (),
         groups=tuple(_group(t, choices[t.platform, t.device_class.tier]) for t in targets),
     )
+
+
+def _priors(
+    prior_of: "PriorOf", held: Held, runs: "Sequence[Run]", networks: Sequence[_Network]
+) -> "dict[Process, LatencyPrior]":
+    """Return a model for each process that is asked for: what a shell takes is no app's latency."""
+    rules = {each.rules.process: each.rules for each in networks}
+    if not runs:
+        return dict.fromkeys(rules, prior_of(()))
+    from pocketmatte.selection.standing import telling
+
+    return {process: prior_of(telling(runs, each, held)) for process, each in rules.items()}
 
 
 def _runs(results: Iterable[Path]) -> "tuple[Run, ...]":

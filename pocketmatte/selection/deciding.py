@@ -5,7 +5,6 @@ Whatever was measured, a higher class never gets a lower tier: see ``decide``.
 
 import dataclasses
 import functools
-import math
 from collections.abc import Mapping, Sequence
 
 from pocketmatte.selection.candidates import Key, Ruling, listed_order
@@ -92,8 +91,8 @@ def _decision(allowed: Sequence[Allowed], out: dict[Key, Ruling], question: Ques
 def _order(each: Allowed, question: Question) -> tuple[object, ...]:
     listed = (*listed_order(each.candidate, question.rules, question.platform), each.candidate.key)
     if question.rules.prefer == "size":
-        return each.candidate.size_bytes, *listed
+        return each.standing is None, each.candidate.size_bytes, *listed
     if question.rules.prefer == "listed" or each.standing is None:
-        return (True, True, math.inf, *listed) if question.rules.prefer == "speed" else listed
+        return each.standing is None, *listed
     # a run in a shell is not compared with one of an app: see docs/harness-protocol.md
-    return (not each.direct, each.standing.weak, each.standing.p95_ms, *listed)
+    return (False, not each.direct, each.standing.weak, each.standing.p95_ms, *listed)

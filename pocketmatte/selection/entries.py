@@ -1,6 +1,7 @@
 """A decision as a lock holds it: what is taken and on what grounds, and why nothing else is."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pocketmatte.selection.candidates import MEGA, Candidate, Key, Ruling
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # a choice without results does without it
     from pocketmatte.selection.runs import Run
 
 _NOT_BUILT = Ruling(reason="not_built")
+# An app asks its runtime by the words of a lock; the native runner says those of ExecuTorch itself.
+_AN_APPS_WORDS = MappingProxyType({"XnnpackBackend": "xnnpack", "none": "portable"})
 
 
 class Said:
@@ -116,7 +119,15 @@ def _basis(allowed: Allowed) -> Basis:
 
 
 def _delegate(run: "Run") -> Delegate:
-    return Delegate(requested=run.delegate_requested, actual=run.delegate_actual)
+    actual = run.delegate_actual
+    return Delegate(
+        requested=_as_an_app_says(run.delegate_requested),
+        actual=None if actual is None else _as_an_app_says(actual),
+    )
+
+
+def _as_an_app_says(delegates: str) -> str:
+    return ",".join(_AN_APPS_WORDS.get(each, each) for each in delegates.split(","))
 
 
 def _evidence(run: "Run") -> Evidence:

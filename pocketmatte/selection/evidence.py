@@ -25,7 +25,7 @@ def read_runs(paths: Iterable[Path]) -> tuple[Run, ...]:
 
     Args:
         paths: Files, and folders whose ``.json`` files are all results, at any depth, but for the
-            index of a store of results.
+            index of a store of results and for what begins with a dot.
 
     Raises:
         BundleError: If a file is missing or no result, says two things at once, or says of its
@@ -38,7 +38,8 @@ def read_runs(paths: Iterable[Path]) -> tuple[Run, ...]:
 
 def _runs_of(path: Path) -> Iterator[Run]:
     if not path.is_dir():
-        if path.name != _INDEX:  # a build system may list a store file by file
+        # a build system may list a store file by file, its .lock too
+        if path.name != _INDEX and not path.name.startswith("."):
             yield read_run(path)
         return
     # what begins with a dot is not finished

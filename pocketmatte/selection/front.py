@@ -12,7 +12,7 @@ from pocketmatte.selection.explaining import missing, of_nothing
 from pocketmatte.selection.lock import Lock, lock_text, read_lock
 from pocketmatte.selection.policy import PRIORS, Policy, Wanted, read_policy, wanted_of
 from pocketmatte.selection.shapes import MisfitError, printable, shown
-from tiers.errors import UsageError
+from tiers.errors import MissingError, UsageError
 
 if TYPE_CHECKING:  # a choice without a prior does without it
     from pocketmatte.selection.latency_prior import PriorOf
@@ -109,6 +109,8 @@ def _checked(request: Request, path: Path, policy: Policy, options: Wanted) -> O
     before = read_lock(path)
     try:
         lock = _selected(request, before, policy, options)
+    except MissingError:  # of what was given now, not of what the lock was made of
+        raise
     except UsageError as error:
         return Outcome(lock=None, changes=(printable(str(error)),))
     return Outcome(lock=lock, changes=tuple(changes(before, lock)))

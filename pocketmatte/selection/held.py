@@ -12,7 +12,7 @@ from pocketmatte.results import FOLDER
 from pocketmatte.selection.json_files import read_shape
 from pocketmatte.selection.networks import NETWORKS, TIERS
 from pocketmatte.selection.shapes import Amount, Count, Match, Sha256, Shape
-from tiers.errors import BundleError
+from tiers.errors import BundleError, MissingBundleError
 
 _NO_NAMES = frozenset({"", ".", ".."})  # an empty one begins an absolute path
 MANIFEST = "manifest.json"  # export.manifest.FILE_NAME, which imports pydantic
@@ -148,7 +148,7 @@ def read_manifest(root: Path) -> tuple[Manifest, str]:
     path = root / MANIFEST
     if not path.exists():
         msg = f"{root} holds no {MANIFEST}; give the folder that pocketmatte build wrote"
-        raise BundleError(msg)
+        raise MissingBundleError(msg)
     manifest, sha256 = read_shape(path, Manifest, "manifest", "build it again")
     if not manifest.artifacts:
         msg = f"{root} holds no artifact; run pocketmatte build first"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Never
 
 from pocketmatte.selection.shapes import MisfitError, Shape, parsed, refuse, shown
-from tiers.errors import BundleError
+from tiers.errors import BundleError, MissingBundleError
 
 _MOST_BYTES = 256 * 2**20  # a result of an hour of samples has about four
 
@@ -15,7 +15,8 @@ def read_bytes(path: Path, what: str, way_out: str, most_bytes: int = _MOST_BYTE
     """Return what a file holds.
 
     Raises:
-        BundleError: If it is missing, no file, too large, or the disk refuses it.
+        MissingBundleError: If it is missing.
+        BundleError: If it is no file, too large, or the disk refuses it.
     """
     try:
         if path.exists() and not path.is_file():  # a pipe would never end
@@ -25,6 +26,9 @@ def read_bytes(path: Path, what: str, way_out: str, most_bytes: int = _MOST_BYTE
             msg = f"{path} has {size_bytes} bytes; at most {most_bytes} are read: {way_out}"
             raise BundleError(msg)
         return path.read_bytes()
+    except FileNotFoundError as error:
+        msg = f"{path} cannot be read ({error.strerror}); {way_out}"
+        raise MissingBundleError(msg) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         reason = getattr(error, "strerror", None) or error
         msg = f"{path} cannot be read ({reason}); {way_out}"

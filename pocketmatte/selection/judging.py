@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -132,7 +133,9 @@ class Judge:
             reason = self._no_prior(candidate, device_class, beyond, standing)
             if reason is not None:
                 return reason
-            estimate = self._question.estimate(candidate, device_class)
+            estimate = None  # of what was measured to be fast enough there is none
+            if not self._fast_enough(key, device_class):
+                estimate = self._question.estimate(candidate, device_class)
             if estimate is None:
                 found = self._prior(key, candidate)
             elif (late := _estimated_late(estimate, self._rules)) is not None:
@@ -185,6 +188,14 @@ class Judge:
                 direct = each is device_class
                 return Allowed(candidate=candidate, standing=standing, of_class=each, direct=direct)
         return None
+
+    def _fast_enough(self, key: Key, device_class: DeviceClass) -> bool:
+        """Say whether a class, from this one down, kept the latency, whatever memory it took."""
+        limit = math.inf if self._rules.frame_ms is None else self._rules.frame_ms
+        found = (
+            self._measured[each.tier].standings.get(key) for each in self._from[device_class.tier]
+        )
+        return any(each is not None and each.p95_ms <= limit for each in found)
 
     def _no_prior(
         self,

@@ -56,7 +56,7 @@ class LatencyPrior(Protocol):
 
 
 PriorOf: TypeAlias = Callable[[Sequence[Run]], LatencyPrior]
-"""Makes a model from the runs of devices that were given: they tell it of their class."""
+"""Makes a model from runs of devices that tell it of their class; see ``standing.telling``."""
 
 
 def checked(prior: LatencyPrior, found: Estimate | None) -> Estimate | None:

@@ -5,14 +5,14 @@ It holds no timestamp and no path of a disk: the same inputs give the same bytes
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pocketmatte.selection.held import stays_inside
 from pocketmatte.selection.json_files import read_shape
 from pocketmatte.selection.policy import Rules, Tier
-from pocketmatte.selection.rows import Platform
+from pocketmatte.selection.rows import PLATFORMS, Platform
 from pocketmatte.selection.shapes import Amount, Count, Match, Sha256
 from tiers.errors import BundleError
 
@@ -265,9 +265,10 @@ def read_lock(path: Path) -> Lock:
     return lock
 
 
-def files_of(lock: Lock) -> list[LockedFile]:
-    """Return every file that some group gets, once, by its path."""
-    taken = [each.taken for group in lock.groups for each in group.choices if each.taken]
+def files_of(lock: Lock, platforms: Collection[Platform] = PLATFORMS) -> list[LockedFile]:
+    """Return every file that some group of these platforms gets, once, by its path."""
+    groups = [group for group in lock.groups if group.platform in platforms]
+    taken = [each.taken for group in groups for each in group.choices if each.taken]
     found = {(file.path, file.sha256): file for each in taken for file in each.files}
     return [found[key] for key in sorted(found)]
 

@@ -17,7 +17,7 @@ from tiers.errors import UsageError
 Process: TypeAlias = Literal["app_foreground", "adb_shell"]
 Prior: TypeAlias = Literal["none", "roofline"]
 Preference: TypeAlias = Literal["speed", "size", "listed"]
-Tier: TypeAlias = Annotated[str, Match("t0[1-9]|t1[0-2]")]
+Tier: TypeAlias = Annotated[str, Match("t0[1-9]|t1[0-2]", "be one of t01 to t12")]
 # 1 h a frame and 1 TB are more than any phone has
 Milliseconds: TypeAlias = Annotated[float, Within(0.001, 3.6e6)]
 Megabytes: TypeAlias = Annotated[float, Within(0.001, 1e6)]

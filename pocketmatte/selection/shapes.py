@@ -17,9 +17,15 @@ _SHOWN = 60
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """Of a text: what all of it must match."""
+    """Of a text: what all of it must match.
+
+    Attributes:
+        pattern: A regular expression.
+        words: What that comes to, for a reader; empty where the expression is said.
+    """
 
     pattern: str
+    words: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,11 +253,15 @@ def _mapped(read: Reader, value: Any) -> Mapping[str, Any]:
 
 
 def _ruled(read: Reader, rules: tuple[Any, ...]) -> Reader:
-    patterns = [re.compile(rule.pattern) for rule in rules if isinstance(rule, Match)]
+    patterns = [
+        (re.compile(rule.pattern), rule.words or f"match {rule.pattern}")
+        for rule in rules
+        if isinstance(rule, Match)
+    ]
     bounds = [rule for rule in rules if isinstance(rule, Within)]
 
     plain_text = read is _text and len(patterns) == 1 and not bounds
-    fits = patterns[0].fullmatch if plain_text else re.compile("").fullmatch
+    fits = patterns[0][0].fullmatch if plain_text else re.compile("").fullmatch
 
     def matched(value: Any) -> Any:
         """Read what is right without a second look; what is not, ``ruled`` refuses."""
@@ -259,9 +269,9 @@ def _ruled(read: Reader, rules: tuple[Any, ...]) -> Reader:
 
     def ruled(value: Any) -> Any:
         found = read(value)
-        for pattern in patterns:
+        for pattern, words in patterns:
             if not pattern.fullmatch(found):
-                refuse(f"it is {shown(value)}; it must match {pattern.pattern}")
+                refuse(f"it is {shown(value)}; it must {words}")
         for bound in bounds:
             if bound.least is not None and found < bound.least:
                 refuse(f"it is {shown(value)}; it must be {bound.least:g} or more")

@@ -8,11 +8,14 @@ from pathlib import Path, PurePosixPath
 from export.artifact import inside, members, sha256_of, write_text
 from export.atomic import whole
 from pocketmatte.results import FOLDER
+from pocketmatte.selection.delivered_manifest import delivered_manifest
+from pocketmatte.selection.families import family_of
 from pocketmatte.selection.held import MANIFEST, Artifact, Manifest, read_manifest
-from pocketmatte.selection.json_files import read_bytes
+from pocketmatte.selection.json_files import read_bytes, read_shape
 from pocketmatte.selection.lock import FILE_NAME, Lock, LockedFile, files_of, read_lock
 from pocketmatte.selection.on_device.carried import carried_files, files_beside, paths_beside
 from pocketmatte.selection.on_device.device_file import DEVICE_FILE
+from pocketmatte.selection.rows import PLATFORMS
 from tiers.errors import BundleError, UsageError
 
 _AGAIN = "run pocketmatte select again"
@@ -24,8 +27,8 @@ class Shipped:
 
     Attributes:
         out: The folder.
-        files: Paths below it, as in the bundle; the lock is beside them, and where a device is to
-            choose among neighbours what it needs for that.
+        files: Paths below it, as in the bundle; the lock and their manifest are beside them, and
+            where a device is to choose among neighbours what it needs for that.
         size_bytes: Of the files.
     """
 
@@ -34,8 +37,14 @@ class Shipped:
     size_bytes: int
 
 
-def ship(lock_path: Path, root: Path, out: Path, neighbours: int | None = None) -> Shipped:
-    """Copy the files that a lock takes, with the lock beside them.
+def ship(
+    lock_path: Path,
+    root: Path,
+    out: Path,
+    neighbours: int | None = None,
+    platform: str | None = None,
+) -> Shipped:
+    """Copy the files that a lock takes, with the lock and their manifest beside them.
 
     Args:
         lock_path: The lock.
@@ -43,25 +52,31 @@ def ship(lock_path: Path, root: Path, out: Path, neighbours: int | None = None) 
         out: A folder that is new, empty, or was written so before; it is replaced whole.
         neighbours: How many tiers to copy on each side of what is taken, for a device to step to,
             with ``tiers.device.json``; ``None`` for what is taken and nothing else.
+        platform: Of the app, see ``families``; ``None`` for all that the lock has.
 
     Raises:
         BundleError: If the lock is stale, takes nothing or escapes, a file is missing or not the
             one that was chosen, or the disk refuses.
-        UsageError: If the folder holds anything else, or overlaps with the bundle.
+        UsageError: If the folder holds anything else, or overlaps with the bundle, or there is no
+            such platform.
     """
+    platforms = PLATFORMS if platform is None else family_of(platform)
     lock = read_lock(lock_path)
     text = read_bytes(lock_path, "lock", _AGAIN)
     check_fresh(lock_path, lock, root)
-    files = files_of(lock)
+    files = files_of(lock, platforms)
     if not files:
-        msg = f"{lock_path} takes no file; {_AGAIN} with other budgets"
+        for_whom = "" if platform is None else f" for {' or '.join(platforms)}"
+        msg = f"{lock_path} takes no file{for_whom}; {_AGAIN} with other budgets"
         raise BundleError(msg)
     device_text = None
     if neighbours is not None:
         sha256 = hashlib.sha256(text).hexdigest()
         manifest, _ = read_manifest(root)
-        device_text, extra = files_beside(lock, lock_path, sha256, manifest, neighbours)
+        device_text, extra = files_beside(lock, lock_path, sha256, manifest, neighbours, platforms)
         files = carried_files(files, extra)
+    paths = tuple(file.path for file in files)
+    manifest_text = delivered_manifest(root, lock.inputs.manifest_sha256, paths)
     _check_folder(out, root)
     sources = {file.path: inside(root, file.path) for file in files}
     with whole(out) as partial:
@@ -71,10 +86,11 @@ def ship(lock_path: Path, root: Path, out: Path, neighbours: int | None = None) 
         for file in files:  # after all, since two names may be one on some disks
             _check_copy(partial / file.path, file)
         (partial / FILE_NAME).write_bytes(text)
+        write_text(partial / MANIFEST, manifest_text)
         if device_text is not None:
             write_text(partial / DEVICE_FILE, device_text)
     size_bytes = sum(file.size_bytes for file in files)
-    return Shipped(out=out, files=tuple(file.path for file in files), size_bytes=size_bytes)
+    return Shipped(out=out, files=paths, size_bytes=size_bytes)
 
 
 def bundle_of(lock_path: Path, bundle: Path | None) -> Path:
@@ -142,10 +158,12 @@ def _check_folder(out: Path, root: Path) -> None:
         raise UsageError(msg)
     if not out.is_dir() or not any(out.iterdir()):
         return
-    known = set()
+    known: set[PurePosixPath] = set()
     if (out / FILE_NAME).is_file():
         known = {PurePosixPath(file.path) for file in files_of(read_lock(out / FILE_NAME))}
         known |= paths_beside(out)
+        if _is_delivered(out / MANIFEST, known):
+            known.add(PurePosixPath(MANIFEST))
     for path in sorted(out.rglob("*")):
         name = PurePosixPath(path.relative_to(out).as_posix())
         ours = name == PurePosixPath(FILE_NAME) or known.intersection((name, *name.parents))
@@ -156,11 +174,19 @@ def _check_folder(out: Path, root: Path) -> None:
             raise UsageError(msg)
 
 
+def _is_delivered(path: Path, known: set[PurePosixPath]) -> bool:
+    """Say whether a manifest is of files of a lock alone; that of a bundle in use says more."""
+    if not path.is_file():
+        return False
+    manifest, _ = read_shape(path, Manifest, "manifest", "choose an empty or new folder")
+    return known.issuperset(PurePosixPath(entry.path) for entry in manifest.artifacts)
+
+
 def _copy(source: Path, to: Path, root: Path) -> None:
     if not source.exists():
         msg = f"{source.relative_to(root)} is missing from {root}; build it again"
         raise BundleError(msg)
-    if to.exists() or to.name in (FILE_NAME, DEVICE_FILE):
+    if to.exists() or to.name in (FILE_NAME, DEVICE_FILE, MANIFEST):
         msg = f"{to.name} would be there twice; build the bundle again"
         raise BundleError(msg)
     to.parent.mkdir(parents=True, exist_ok=True)

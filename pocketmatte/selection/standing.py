@@ -6,7 +6,17 @@ A class is as fast as its slowest measured device; a device is as fast as its be
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from pocketmatte.selection.candidates import MEGA, REFERENCE, Candidate, Key, Number, Ruling
+from pocketmatte.selection.candidates import (
+    MEGA,
+    REFERENCE,
+    Candidate,
+    Key,
+    Number,
+    Ruling,
+    candidates_of,
+)
+from pocketmatte.selection.classes import DeviceClass
+from pocketmatte.selection.held import Held
 from pocketmatte.selection.policy import Rules
 from pocketmatte.selection.runs import Run, best_of, out_of
 
@@ -68,12 +78,16 @@ def use_of(run: Run, candidates: Mapping[Key, Candidate], rules: Rules) -> str |
     The reasons are the protocol's; ``other_files`` is a run of files that the bundle has no more.
     A run in a shell counts where an app was asked for: it is weaker, and never beside one.
     """
+    if reason := _out(run, rules):
+        return reason
+    return None if same_files(run, candidates) else _OTHER_FILES
+
+
+def _out(run: Run, rules: Rules) -> str | None:
     wanted = run.measured.process
     if wanted != _SHELL or rules.process != _APP:
         wanted = rules.process
-    if reason := out_of(run, wanted):
-        return reason
-    return None if same_files(run, candidates) else _OTHER_FILES
+    return out_of(run, wanted)
 
 
 def same_files(run: Run, candidates: Mapping[Key, Candidate]) -> bool:
@@ -88,6 +102,30 @@ def of_one_process(runs: Iterable[Run], rules: Rules) -> list[Run]:
     """Return the runs in the process that was asked for; where there are none, all of them."""
     found = list(runs)
     return [run for run in found if run.measured.process == rules.process] or found
+
+
+def telling(runs: Iterable[Run], rules: Rules, held: Held | None = None) -> list[Run]:
+    """Return the runs that tell a model of latencies how fast the classes of their devices are.
+
+    They are of any network and orientation, and each class's of one process. Where the bundle holds
+    anything of the network and orientation, their files must be those that it holds; where it holds
+    nothing there is nothing to compare them with, and the device is as fast as they say.
+
+    Args:
+        runs: On any device.
+        rules: Whose process counts.
+        held: What the bundle holds; ``None`` where there is none.
+    """
+    found: dict[tuple[str, str], dict[Key, Candidate]] = {}
+    by_class: dict[tuple[str | None, DeviceClass | None], list[Run]] = {}
+    for run in runs:
+        what = run.network, run.orientation
+        if held is not None and what not in found:
+            found[what] = {each.key: each for each in candidates_of(held, *what)}
+        candidates = found.get(what)
+        if _out(run, rules) is None and (not candidates or same_files(run, candidates)):
+            by_class.setdefault((run.platform, run.device_class), []).append(run)
+    return [run for same in by_class.values() for run in of_one_process(same, rules)]
 
 
 def measurements(counted: Sequence[Run], failed: Iterable[Run], rules: Rules) -> Measurements:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pocketmatte.selection.choosing import choose
 from pocketmatte.selection.held import Artifact, Held, Verdict
-from pocketmatte.selection.latency_prior import LatencyPrior
+from pocketmatte.selection.latency_prior import PriorOf
 from pocketmatte.selection.lock import Asked, Taken
 from pocketmatte.selection.policy import Policy, Wanted
 from pocketmatte.selection.rows import Platform
@@ -36,7 +36,7 @@ def rows_of(
     held: Held,
     runs: Sequence[Run],
     policy: Policy,
-    prior: LatencyPrior | None,
+    prior_of: PriorOf | None,
     budgets: Iterable[float],
     platform: Platform | None = None,
 ) -> list[Row]:
@@ -46,7 +46,7 @@ def rows_of(
         held: What a bundle holds, or several; see ``merged``.
         runs: Of devices.
         policy: Whatever it says of frames is left aside.
-        prior: A model of latencies, for what nobody measured.
+        prior_of: Makes a model of latencies, for what nobody measured; see ``choosing.select``.
         budgets: In frames a second.
         platform: One alone; ``None`` for all.
     """
@@ -54,7 +54,7 @@ def rows_of(
     made: list[Row] = []
     for budget in budgets:
         options = Wanted(frames_per_second=budget)
-        lock = choose(held, runs, asked, policy=policy, options=options, latency_prior=prior)
+        lock = choose(held, runs, asked, policy=policy, options=options, prior_of=prior_of)
         made += [
             Row(
                 frames_per_second=budget, platform=group.platform,

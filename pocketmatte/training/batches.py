@@ -1,7 +1,7 @@
 """From videos by number to batches of a network's samples."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from tiers.errors import PocketMatteError
 
 _OWN_CHANCE = 2
 _VALIDATION = 1  # what sets the seed of what the network is judged on apart from the rest
+_ROOM = 4096  # samples of a step at most: numbers go on through stages of other batch sizes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,34 +48,43 @@ class Share:
 class Samples(Dataset[dict[str, Tensor]]):
     """A network's samples by number: the same number and seed, the same sample.
 
+    A number is worked out when it is asked for: a long training has millions of samples.
+
     Args:
         task: The network's.
         source: Of videos.
-        numbers: Of the samples, in order.
+        steps: Whose samples they are, of the whole training, in order.
+        each: Samples of a step.
         seed: Of what is simulated.
-        progress: Of the whole training, 0..1, by place in ``numbers``.
+        first: Number of the first sample of a step, within the step.
+        total: Steps of the whole training; ``None`` where it is over.
     """
 
     def __init__(
         self,
         task: Task,
         source: VideoSource,
-        numbers: Sequence[int],
+        steps: range,
+        each: int,
+        *,
         seed: int,
-        progress: Sequence[float],
+        first: int = 0,
+        total: int | None = None,
     ) -> None:
-        self._task, self._source, self._numbers = task, source, numbers
-        self._seed, self._progress = seed, progress
+        self._task, self._source = task, source
+        self._steps, self._each, self._first = steps, each, first
+        self._seed, self._total = seed, total
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._steps) * self._each
 
     def __getitem__(self, place: int) -> dict[str, Tensor]:
-        number = self._numbers[place]
+        step = self._steps[place // self._each]
+        number = step * _ROOM + self._first + place % self._each
+        progress = 1.0 if self._total is None else step / self._total
         # apart from what the source draws: which kind of video it is must not tell what is asked
         random = np.random.default_rng((self._seed, number, _OWN_CHANCE))
-        sample = self._task.sample(self._source.video(number), random, self._progress[place])
-        return dict(sample)
+        return dict(self._task.sample(self._source.video(number), random, progress))
 
 
 def training_batches(
@@ -104,10 +114,7 @@ def training_batches(
         PocketMatteError: If a sample cannot be made, as one in this process would say it.
     """
     own = share.of(stage.batch)
-    # numbers go on through stages of other batch sizes: every step has room for 4096
-    numbers = [step * 4096 + share.rank * own + k for step in steps for k in range(own)]
-    progress = [step / total for step in steps for _ in range(own)]
-    samples = Samples(task, source, numbers, seed, progress)
+    samples = Samples(task, source, steps, own, seed=seed, first=share.rank * own, total=total)
     ahead = 4 if workers else None
     try:
         yield from DataLoader(samples, own, num_workers=workers, prefetch_factor=ahead)
@@ -123,8 +130,7 @@ def fixed_batches(
     task: Task, source: VideoSource, stage: Stage, count: int, *, seed: int
 ) -> Iterator[Tensors]:
     """Yield batches on which no step trains: for judging, and for BatchNorm's statistics."""
-    numbers = range(count * stage.batch)
-    samples = Samples(task, source, numbers, seed + _VALIDATION, [1.0] * len(numbers))
+    samples = Samples(task, source, range(1), count * stage.batch, seed=seed + _VALIDATION)
     yield from DataLoader(samples, stage.batch)
 
 

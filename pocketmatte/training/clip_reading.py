@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pocketmatte.clips import Clip, open_clip
-from pocketmatte.label_pictures import read_alpha
+from pocketmatte.label_pictures import SOFT_FOLDER, read_alpha
 from pocketmatte.pictures import is_picture, over_black, read_matte, read_picture
 from pocketmatte.training.cutouts import straight_colour
 from pocketmatte.training.textures import Picture
@@ -69,9 +69,9 @@ def opened(path: Path) -> Clip:
     return open_clip(path)
 
 
-def is_soft(clip: Clip) -> bool:
-    """Whether a clip has alphas, not masks."""
-    return not clip.hard
+def has_alpha(clip: Clip) -> bool:
+    """Whether a clip has alphas, not masks, be those soft or not."""
+    return not clip.hard and clip.alphas[0].parent.name == SOFT_FOLDER
 
 
 def read_window(clip: Clip, numbers: Sequence[int], crop: Crop) -> Window:

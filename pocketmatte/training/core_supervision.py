@@ -26,7 +26,7 @@ _STRAIGHT_BELOW = 0.05
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """What counts in a step of MatAnyone's training, and how much; 0 is left out.
+    """What counts in a step of MatAnyone's published training, and how much; 0 is left out.
 
     Attributes:
         matte: ``losses.alpha_loss`` of the matte.
@@ -43,9 +43,11 @@ class Terms:
     change: float = 0.0
 
 
-# By stage and by what is known of the clip, "alpha" or "mask"; our reading of the paper. Short
-# clips first, in which masks train the head beside the matte; then long ones, in which they train
-# the matte too; at last pictures with the finest mattes, alone.
+# The published schedule, by stage and by what is known of the clip, "alpha" or "mask"; our reading
+# of the paper. Short clips first, in which masks train the head beside the matte; then long ones,
+# in which they train the matte too; at last pictures with the finest mattes, alone. A record: the
+# network for phones has no such head, so in ``tasks.matanyone`` masks train the matte, by
+# ``core_supervision``, in every stage.
 SCHEDULE = MappingProxyType(
     {
         ("short", "alpha"): Terms(matte=1.0, change=1.0),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.atomic import whole
-from pocketmatte.pictures import is_picture
+from pocketmatte.pictures import FORMATS, is_picture
 from pocketmatte.training.cache import STILLS
 from tiers.errors import MediaError, PocketMatteError, UsageError
 
@@ -68,7 +68,7 @@ def stills(folder: Path, out: Path, leave_out: Sequence[str] = ()) -> int:
 def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return colours over grey ``(H, W, 3)`` and alpha ``(H, W)``."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             picture = image.convert("RGBA")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         msg = f"{path} cannot be read ({error}); remove it, or give another folder"

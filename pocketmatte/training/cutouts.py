@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pocketmatte.media import open_container, video_stream
 from pocketmatte.training.masks import components, enlarged
@@ -36,20 +36,6 @@ class Cutout:
 
     pixels: Picture
     cut: tuple[str, ...]
-
-
-def read_picture(path: Path, mode: str) -> Picture:
-    """A picture as ``(H, W, 3)`` (mode ``RGB``) or ``(H, W)`` (mode ``L``) uint8.
-
-    Raises:
-        MediaError: If it cannot be read.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert(mode))
-    except (OSError, UnidentifiedImageError) as error:
-        msg = f"cannot read {path.name}: {error}; give a JPEG or PNG picture"
-        raise MediaError(msg) from error
 
 
 def read_video(path: Path, height_px: int | None = None) -> list[Picture]:

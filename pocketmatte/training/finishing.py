@@ -81,7 +81,8 @@ def write_checkpoint(
     bad = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]
     if bad:
         msg = (
-            f"{bad[0]} is not finite after training; go on from best.pt with a lower learning rate"
+            f"{bad[0]} is not finite after training; train again with another --seed and --out, or "
+            "with --precision fp32"
         )
         raise CheckpointError(msg)
     metadata = {

@@ -13,7 +13,7 @@ from pocketmatte.pictures import read_matte, read_picture
 from pocketmatte.training import looks
 from pocketmatte.training.clip_reading import (
     find_clips,
-    is_soft,
+    has_alpha,
     opened,
     read_confidence,
     read_window,
@@ -81,7 +81,7 @@ class FolderVideos:
         clip = opened(self._paths[int(random.integers(len(self._paths)))])
         gap = largest_gap(self._gaps, index)
         numbers = clip_numbers(random, clip.path, self._length, gap)
-        read = self._with_alpha if is_soft(clip) else self._with_masks
+        read = self._with_alpha if has_alpha(clip) else self._with_masks
         parts, confidence = read(random, clip, numbers)
         video = looks.photographed(random, parts, self._noise)
         return dataclasses.replace(video, confidence=confidence)
@@ -106,7 +106,7 @@ class FolderVideos:
     def _with_masks(
         self, random: np.random.Generator, clip: Clip, numbers: list[int]
     ) -> tuple[Parts, Tensor | None]:
-        masks = [read_labels(clip.alphas[number]) for number in numbers]
+        masks = [read_labels(clip.alphas[number], soft=not clip.hard) for number in numbers]
         crop = random_crop(random, clip.size_hw, self._size_hw, masks[0])
         pictures = [crop.of(read_picture(clip.frames[number])) for number in numbers]
         frames = looks.recoloured(random, np.stack(pictures), 0.4)

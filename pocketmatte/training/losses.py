@@ -50,9 +50,16 @@ def foreground_loss(foreground: Tensor, true: Tensor, alpha: Tensor) -> Tensor:
     )
 
 
-def segmentation_loss(logits: Tensor, alpha: Tensor) -> Tensor:
-    """Return binary cross-entropy of ``logits`` against ``alpha > 0.5``; shapes are equal."""
-    return functional.binary_cross_entropy_with_logits(logits, (alpha > 0.5).to(logits.dtype))
+def segmentation_loss(logits: Tensor, alpha: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the mean binary cross-entropy of ``logits`` against ``alpha > 0.5``.
+
+    Args:
+        logits: ``(N, 1, H, W)``.
+        alpha: Of the same shape, in 0..1.
+        weight: Of the same shape, in 0..1: how far alpha is to be believed.
+    """
+    true = (alpha > 0.5).to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits, true, weight)
 
 
 def laplacian_loss(alpha: Tensor, true: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ overflows in an exponent nor loses a mean over many pixels.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -15,7 +14,6 @@ from pocketmatte.training.precision import at_least_float32
 
 # Of an object that is not there: its probability is exactly 0 in float32, its gradient too.
 _ABSENT = -1e4
-
 
 _LEAST_SHARE = 1e-3  # of an attention; its logarithm stays finite
 
@@ -133,27 +131,6 @@ def dice_loss(probabilities: Tensor, true: Tensor) -> Tensor:
     return (1 - (2 * (p * t).sum(2) + 1) / (p.sum(2) + t.sum(2) + 1)).mean()
 
 
-def side_output_loss(sides: Sequence[Tensor], true: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the sum of the binary cross-entropies of all outputs of a network.
-
-    Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", Pattern
-    Recognition 2020, section 3.3, with every weight 1 as published.
-
-    Args:
-        sides: Logits ``(N, 1, h, w)``; what is smaller than the truth is resized to it.
-        true: ``(N, 1, H, W)``, 0..1.
-        weight: As of ``bootstrapped_bce``.
-
-    Raises:
-        ValueError: If there is no output.
-    """
-    if not sides:
-        msg = "there are no outputs; give the logits of at least one"
-        raise ValueError(msg)
-    losses = [bootstrapped_bce(_sized(side, true), true, weight=weight) for side in sides]
-    return torch.stack(losses).sum()
-
-
 def boundary_weight(true: Tensor, radius_px: int = 15, gain: float = 5.0) -> Tensor:
     """Return weights that are larger the more a pixel differs from what surrounds it.
 
@@ -192,14 +169,6 @@ def _check_share(name: str, share: float) -> None:
     if not (math.isfinite(share) and 0 < share <= 1):
         msg = f"{name} is {share}; it is a share of the pixels, above 0 and at most 1"
         raise ValueError(msg)
-
-
-def _sized(logits: Tensor, like: Tensor) -> Tensor:
-    if logits.shape[2:] == like.shape[2:]:
-        return logits
-    return functional.interpolate(
-        at_least_float32(logits), like.shape[2:], mode="bilinear", align_corners=False
-    )
 
 
 def carried_loss(logits: Tensor, shares: Tensor, weight: Tensor | None = None) -> Tensor:

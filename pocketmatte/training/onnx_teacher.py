@@ -13,7 +13,7 @@ from pocketmatte.runtimes.checks import one_line
 from pocketmatte.runtimes.onnxruntime_cpu import refusals
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.training.onnx_settings import OnnxSettings
-from tiers.errors import CheckpointError
+from tiers.errors import CheckpointError, MissingCheckpointError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg
@@ -151,7 +151,7 @@ def _session(path: Path, threads: int) -> "InferenceSession":
 
     if not path.is_file():
         msg = f"no teacher {path}; give an ONNX file, or NETWORK:TIER as in rvm:t06"
-        raise CheckpointError(msg)
+        raise MissingCheckpointError(msg)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.atomic import whole
+from pocketmatte.pictures import read_matte, read_picture
 from pocketmatte.training import cache, subtraction
 from pocketmatte.training.cutouts import (
     Cutout,
     FloatArray,
     Picture,
     make_cutout,
-    read_picture,
     read_video,
     without_specks,
 )
@@ -113,8 +113,8 @@ def _write(part_dir: Path, selection: Selection, teachers: Teachers) -> int:
         sys.stderr.write(f"{seconds:6.1f} s  {entry.role} {entry.name} {entry.pixels.shape}\n")
     for matte in selection.mattes:
         stills, name = part_dir / cache.STILLS, _still_name(matte)
-        _save(stills / "image" / name, _fitted(read_picture(matte.source.path, "RGB")))
-        _save(stills / "alpha" / name, _fitted(read_picture(matte.alpha_path, "L")))
+        _save(stills / "image" / name, _fitted(read_picture(matte.source.path)))
+        _save(stills / "alpha" / name, _fitted(read_matte(matte.alpha_path)))
     text = json.dumps({"version": cache.INDEX_VERSION, "items": rows}, indent=1)
     (part_dir / cache.INDEX_NAME).write_text(text + "\n", "utf-8")
     return len(rows)
@@ -131,13 +131,13 @@ def _save(path: Path, pixels: Picture) -> None:
 
 def _entries(selection: Selection, teachers: Teachers) -> Iterator[_Entry]:
     for source in selection.photos:
-        yield _background(source, _fitted(read_picture(source.path, "RGB"))[None], "photo")
+        yield _background(source, _fitted(read_picture(source.path))[None], "photo")
     for source in selection.videos:
         frames = read_video(source.path, _VIDEO_BACKGROUND_HEIGHT_PX)[::3]
         yield _background(source, np.stack(frames), "every third frame")
     for matte in selection.mattes:
-        picture = read_picture(matte.source.path, "RGB")
-        alpha = read_picture(matte.alpha_path, "L").astype(np.float32) / 255.0
+        picture = read_picture(matte.source.path)
+        alpha = read_matte(matte.alpha_path).astype(np.float32) / 255.0
         if (alpha > 0.9).sum() < _MIN_SOLID_SHARE * (alpha > 0.1).sum():
             continue
         cutout = make_cutout([picture], [without_specks(alpha)])

@@ -183,7 +183,8 @@ class Run:
         """Refuse stages without a row to train, and ones that hold what nothing has trained."""
         known = set(self._known)
         for stage in self.stages:
-            if not self._rows_of(stage):
+            unknown = stage.held is not None and stage.held not in self.elastic.specs
+            if unknown or not self._rows_of(stage):
                 msg = (
                     f"stage {stage.name} trains what is wider than {stage.held}, and --widest is "
                     f"{self.elastic.widest}; give a wider one"

@@ -39,25 +39,6 @@ def trimap_of(alpha: Tensor, radius_px: Tensor, margin: float = _MARGIN) -> Tens
     return known.masked_fill(unknown, UNKNOWN)
 
 
-def random_trimap(
-    alpha: Tensor, generator: torch.Generator, radius_px: tuple[int, int] = (1, 25)
-) -> Tensor:
-    """Make a trimap whose band is as wide as chance wills, of each sample by itself.
-
-    Seong, Oh, Price, Kim, Lee: "One-Trimap Video Matting", ECCV 2022, widen by 0 to 25 pixels on
-    crops of 320.
-
-    Args:
-        alpha: ``(N, 1, H, W)`` in 0..1.
-        generator: Source of chance.
-        radius_px: Smallest and largest radius.
-
-    Returns:
-        ``(N, 1, H, W)`` int64 classes.
-    """
-    return trimap_of(alpha, _radii(alpha, generator, radius_px))
-
-
 def perturbed_trimap(trimap: Tensor, generator: torch.Generator, radius_px: int = 6) -> Tensor:
     """Redraw a trimap the way a hurried hand would have.
 

@@ -21,6 +21,7 @@ class Fault:
         says: What must be said of the others.
         app: Whether an app runs in place of the native runner.
         resume: Whether the fault passes, and going on is tried.
+        host: Whether it is this machine, which cannot keep a result.
         run_s: Patience with a run.
         constant: How often it strikes where the device does not count that itself.
     """
@@ -31,6 +32,7 @@ class Fault:
     says: str = ""
     app: bool = False
     resume: bool = False
+    host: bool = False
     run_s: float = 60.0
     constant: int = 0
 
@@ -103,6 +105,15 @@ MENU = (
         arrange=_setting("free_kib", "60000"),
         good=0,
         says="MB are needed on the device, 61 MB are free",
+        constant=1,
+    ),
+    Fault(
+        name="no room for results here",
+        arrange=lambda _: None,
+        good=2,
+        says="could not write .*results/android/.*; free some space",
+        resume=True,
+        host=True,
         constant=1,
     ),
     Fault(name="slow", arrange=_faults(slow_s=0.05), good=2, constant=1),

@@ -111,11 +111,16 @@ def run_fault(fault: Fault, folder: Path) -> Came:
                 mode = AppMode(APP, f"{APP}.test/x.Runner", [apk], PLAN, threads=1)
             return benched(order(bundle, resume=resume), mode, device, patience)
 
+        if fault.host:
+            (bundle / "results").touch()
         outcomes = once(resume=False)
-        if fault.resume:
+        if fault.host:
+            (bundle / "results").unlink()
+        elif fault.resume:
             device.within_reach()
             quietly("adb", "disconnect", device.serial)
             quietly("adb", "connect", device.serial)
+        if fault.resume:
             outcomes = [*outcomes, *once(resume=True)]
         return _came(bundle, device, outcomes, fault)
 

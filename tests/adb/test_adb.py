@@ -67,6 +67,16 @@ def test_what_asking_again_does_not_mend_says_the_way_out(
     assert not isinstance(error.value, TransportError)
 
 
+def test_a_file_that_cannot_be_written_here_is_not_put_down_to_the_device(
+    connect: Callable[..., Device], tmp_path: Path
+) -> None:
+    device = connect()
+    (device.root / "there").touch()
+    with pytest.raises(DeviceError, match="its folder on this computer") as error:
+        adb_of(device).pull("/data/local/tmp/there", tmp_path / "none" / "there")
+    assert not isinstance(error.value, TransportError)
+
+
 def test_a_broken_connection_is_tried_so_often_and_no_more(
     connect: Callable[..., Device],
 ) -> None:

@@ -251,6 +251,10 @@ def test_what_is_kept_is_not_run_again_even_where_the_device_forgot_it(
         (("--runner", "{runner}", "--apk", "x.apk"), "give --app with them"),
         (("--app", "not a package"), "--app is not a package; it is the name of a package"),
         (("--app", "a.b", "--apk", "none.apk"), "--apk none.apk is no file"),
+        (
+            ("--app", "a.b", "--apk", "{runner}/runner", "--apk", "{runner}/lib/../runner"),
+            "is the second runner, and all go into one folder of the device; give each file once",
+        ),
         (("--app", "a.b", "--instrumentation", "x y"), "--instrumentation is x y; it is PACKAGE/"),
         (("--runner", "{bundle}"), "holds no program runner"),
         (("--runner", "{runner}", "--tier", "t99"), "no tier of this bundle 't99'"),

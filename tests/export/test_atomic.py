@@ -114,18 +114,24 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == f"could not write {path} (File exists); {way_out}"
 
 
-def test_what_a_killed_process_left_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_removed_or_put_back_and_links_are_not_followed(
+    tmp_path: Path,
+) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "mine").touch()
     below = tmp_path / "build" / "rvm"
     (below / ".a.mlpackage.partial" / "Data").mkdir(parents=True)
-    (below / ".a.mlpackage.replaced").mkdir()
+    (below / ".a.mlpackage.replaced").mkdir()  # it was moved aside, and nothing took its place
+    (below / ".d.mlpackage.replaced").mkdir()
+    (below / "d.mlpackage").mkdir()
+    (below / ".e.replaced").symlink_to(kept)
     (below / ".b.onnx.partial").touch()
     (below / ".c.partial").symlink_to(kept)
     (below / "whole.onnx").touch()
     remove_partials(tmp_path / "build")
-    assert [path.name for path in below.iterdir()] == ["whole.onnx"]
+    left = sorted(path.name for path in below.iterdir())
+    assert left == ["a.mlpackage", "d.mlpackage", "whole.onnx"]
     assert (kept / "mine").exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pocketmatte.selection.on_device import calibrating, memory, stepping
-from tests.harness_swift.swift_source import structs
+from tests.harness_swift.swift_source import code_of, structs
 
 CORE = Path("ios_harness/Sources/MatteCore")
 MODELS = {
@@ -77,3 +77,27 @@ def test_the_numbers_of_swift_are_those_of_the_reference(root: Path, file: str) 
         assert number(text, name) == getattr(module, name), name
     changed = re.sub(r"\b(let \w+ = [0-9])", r"\g<1>9", text)
     assert [name for name in names if number(changed, name) == getattr(module, name)] == []
+
+
+def stream_faults(text: str) -> list[str]:
+    """Return where code opens a stream of anything but a step that was decided on."""
+    code = code_of(text)
+    calls = re.findall(r"MatteStream\.make\(\s*([^)]*?)\s*\)", code)
+    return [call for call in calls if not re.fullmatch(r"bundle, [\w.\[\]]+, on: [\w.]+", call)]
+
+
+def test_a_camera_runs_the_file_that_the_lock_chose(root: Path) -> None:
+    harness = root / "ios_harness"
+    files = [*(harness / "Sources").rglob("*.swift"), *(harness / "App").rglob("*.swift")]
+    texts = {path.name: path.read_text() for path in files}
+    assert sum(text.count("MatteStream.make(") for text in texts.values()) == 4
+    assert [fault for text in texts.values() for fault in stream_faults(text)] == []
+    stream = code_of(texts["MatteStream.swift"])
+    assert "try Manifest.read(bundle).program(of: step)" in stream
+    assert not re.search(r"\$0\.(?:tier|recipe|format)\b", stream)
+    assert "$0.path == path" in code_of(texts["Manifest.swift"])
+
+
+def test_a_stream_of_a_tier_and_a_recipe_is_found() -> None:
+    call = "MatteStream.make(\n    bundle, tier: step.tier, recipe: step.recipe, on: asked)"
+    assert stream_faults(call) == ["bundle, tier: step.tier, recipe: step.recipe, on: asked"]

@@ -6,7 +6,7 @@ import pytest
 from pocketmatte.matting.board import Board, Tensors
 from pocketmatte.runtimes.protocol import FloatArray
 from tiers.contract_table import contracts
-from tiers.errors import UsageError
+from tiers.errors import PocketMatteError, UsageError
 from tiers.ladder import tier
 
 SPEC = tier("rvm", "t01")
@@ -67,3 +67,39 @@ def test_what_no_program_takes_is_refused_and_not_kept(frame: FloatArray, messag
         board.put(frame=frame)
     with pytest.raises(ValueError, match=r"^matte needs frame, which nothing gave yet$"):
         board.call("matte")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["alpha", "r3_next"])
+def test_what_a_program_gives_is_finite_or_no_frame_is_blamed(name: str, value: float) -> None:
+    spoiled = False
+
+    def run(program: str, inputs: Mapping[str, FloatArray]) -> Tensors:
+        outputs = one_more(program, inputs)
+        if spoiled:
+            outputs[name][..., -1, -1] = value
+        return outputs
+
+    board = Board(SPEC, run)
+    for _ in range(2):
+        board.put(frame=FRAME)
+        board.call("matte")
+    board.put(frame=FRAME)
+    spoiled = True
+    with pytest.raises(
+        PocketMatteError, match=f"^matte gives NaN or infinity in {name} at frame 2; take other"
+    ) as caught:
+        board.call("matte")
+    assert not isinstance(caught.value, UsageError)
+    assert (board["r1"] == 2).all()
+
+
+def test_the_largest_values_are_finite() -> None:
+    def run(program: str, inputs: Mapping[str, FloatArray]) -> Tensors:
+        outputs = one_more(program, inputs)
+        outputs["foreground"] += np.finfo(np.float32).max  # their sum is none
+        return outputs
+
+    board = Board(SPEC, run)
+    board.put(frame=FRAME)
+    assert board.call("matte")["foreground"].max() == np.finfo(np.float32).max

@@ -146,7 +146,7 @@ def test_the_demo_refuses_what_is_no_video_before_it_builds(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "demo"
-    line = cli("demo", tmp_path / "none.mp4", "--out", out, "--json").refusal(1)
+    line = cli("demo", tmp_path / "none.mp4", "--out", out, "--json").refusal(2)
     assert line.startswith(f"{tmp_path / 'none.mp4'}: cannot be opened")
     assert not out.exists()
 
@@ -170,5 +170,5 @@ def test_paths_that_look_like_markup_are_printed_as_they_are(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
     odd = tmp_path / "[red]:smile:[/red]"
-    line = cli("verify", odd).refusal(1)
+    line = cli("verify", odd).refusal(2)
     assert line.startswith(f"{odd} holds no manifest.json")

@@ -195,7 +195,7 @@ def test_a_folder_that_is_no_clip_is_refused_before_any_is_measured(
     clip = make_clip(tmp_path / "clip", [quarter()])
     said = cli("evaluate", "rvm", "--tier", "t01", "--clips", clip, tmp_path / "none")
     message = "there is no such folder; a clip holds frames/ and alpha/ or masks/"
-    assert said.refusal(1) == f"{tmp_path / 'none' / 'frames'}: {message}"
+    assert said.refusal(2) == f"{tmp_path / 'none' / 'frames'}: {message}"
 
 
 def test_a_clip_too_small_for_the_network_is_refused(

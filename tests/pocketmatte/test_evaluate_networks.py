@@ -223,7 +223,7 @@ def test_a_folder_that_the_network_is_not_measured_on_is_refused(
     data = make_data(tmp_path / "data", "foreground")
     said = cli("evaluate", "propagation", "--tier", "t01", "--clips", data)
     message = "there is no such folder; a clip holds frames/ and alpha/ or masks/"
-    assert said.refusal(1) == f"{data / 'frames'}: {message}"
+    assert said.refusal(2) == f"{data / 'frames'}: {message}"
 
 
 def test_a_network_without_trained_weights_is_refused(

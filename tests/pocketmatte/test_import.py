@@ -82,7 +82,7 @@ def test_a_missing_checkpoint_and_a_folder_are_refused(
 ) -> None:
     for path in (tmp_path / "none.pth", tmp_path / "deep" / "folder.pth"):
         path.parent.mkdir(exist_ok=True)
-        assert imported(cli, path).refusal(1) == f"no weight file {path}; check the path"
+        assert imported(cli, path).refusal(2) == f"no weight file {path}; check the path"
         (tmp_path / "deep" / "folder.pth").mkdir(parents=True, exist_ok=True)
 
 
@@ -151,12 +151,12 @@ def test_wrong_use_of_import_is_refused(cli: Callable[..., Any], checkpoint: Pat
     assert line == "--out is x.pt; weights are written as .safetensors: give such a name"
 
 
-def given(cli: Callable[..., Any], weights: Path) -> str:
+def given(cli: Callable[..., Any], weights: Path, code: int = 1) -> str:
     """The one line with which ``build --weights`` refuses a file."""
     out = weights.with_name("bundle")
     said = cli("build", "--network", "rvm", "--tier", "t01", "--weights", weights, "--out", out)
     assert not (out / "rvm").exists()
-    line: str = said.refusal(1)
+    line: str = said.refusal(code)
     return line
 
 
@@ -171,7 +171,7 @@ def test_damaged_weights_are_refused(
     cli: Callable[..., Any], t01_weights: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "weights.safetensors"
-    assert given(cli, path) == f"no weight file {path}; check the path"
+    assert given(cli, path, 2) == f"no weight file {path}; check the path"
     whole = t01_weights.read_bytes()
     for content in (b"", b"text" * 100, whole[:1000], whole[:-1]):
         path.write_bytes(content)

@@ -237,7 +237,7 @@ def test_a_tier_of_our_own_mattes_as_it_does_elsewhere(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--teacher", "gone.onnx"), 1, "no teacher gone.onnx; give an ONNX file, or NETWORK:TIER"),
+        (("--teacher", "gone.onnx"), 2, "no teacher gone.onnx; give an ONNX file, or NETWORK:TIER"),
         (("--teacher", "net"), 2, "no teacher 'net'; give FILE.onnx, NETWORK:TIER or NETWORK:TIER"),
         (("--teacher", "trimap:t01"), 2, "'trimap' is no teacher; those of our own are foreground"),
         (("--teacher", "rvm:t13"), 2, "no tier 't13'"),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pocketmatte.clips import open_clip
-from pocketmatte.label_pictures import MOST_VALUES, are_hard, read_alpha, read_labels
+from pocketmatte.label_pictures import MOST_VALUES, are_hard, are_soft, read_alpha, read_labels
 from pocketmatte.protocols.data import open_labelled, open_stills
 from pocketmatte.training.stills import StillFolder
 from tiers.errors import MediaError
@@ -116,6 +116,42 @@ def test_more_numbers_than_greys_may_be_need_a_palette(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_labels(path), values)
 
 
+def clip_of_soft_masks(path: Path) -> list[UInt8]:
+    """Frames whose masks have many greys, eight, many of which none is half, and none."""
+    row = soft()[:1].astype(float)
+    planes = [
+        soft(),
+        np.tile(np.linspace(40, 250, 8).round(), (32, 4)).astype(np.uint8),
+        np.tile((row / 3).round(), (32, 1)).astype(np.uint8),
+        np.zeros((32, 32), np.uint8),
+    ]
+    for number, plane in enumerate(planes):
+        save(path / "frames" / f"{number}.png", Image.new("RGB", (32, 32)))
+        save(path / "masks" / f"{number}.png", Image.fromarray(plane))
+    return planes
+
+
+def test_the_first_mask_of_a_clip_tells_what_all_of_them_are(tmp_path: Path) -> None:
+    planes = clip_of_soft_masks(tmp_path)
+    held = open_labelled(tmp_path)
+    assert held.values == (255,)
+    for masks, plane in zip(held.truths(), planes, strict=True):
+        np.testing.assert_array_equal(masks[0], plane >= 128)
+    clip = open_clip(tmp_path)
+    assert not clip.hard
+    for (_, matte), plane in zip(clip, planes, strict=True):
+        np.testing.assert_array_equal(matte, plane / np.float32(255))
+
+
+def test_masks_before_the_first_that_shows_anything_tell_nothing(tmp_path: Path) -> None:
+    nothing = save(tmp_path / "0.png", Image.fromarray(stored(0)))
+    first = save(tmp_path / "1.png", Image.fromarray(soft()))
+    numbers = save(tmp_path / "2.png", Image.fromarray(stored(1)))
+    assert are_soft([nothing, first, numbers])
+    assert not are_soft([nothing, numbers, first])
+    assert not are_soft([nothing])
+
+
 @pytest.mark.parametrize("values", [(0, 1), (0, 3, 90), (0, 128, 255)])
 def test_a_matte_of_few_greys_stays_as_it_is(tmp_path: Path, values: tuple[int, ...]) -> None:
     matte = np.array([values], np.uint8)
@@ -170,6 +206,14 @@ def test_what_is_no_mask_is_refused(tmp_path: Path, content: bytes | None, messa
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(MediaError, match=message):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF"])
+def test_another_format_under_the_name_of_a_picture_is_refused(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "mask.png"
+    coloured(stored(1)).save(path, format=form)
+    with pytest.raises(MediaError, match=r"mask\.png: is no readable picture"):
         read_labels(path)
 
 

@@ -142,7 +142,7 @@ def test_a_damaged_or_wrong_source_is_refused_and_nothing_is_written(
     assert matter.said(clip).refusal(1).startswith(f"{clip}: is no readable video (Invalid data")
     clip.unlink()
     message = "cannot be opened (No such file or directory); check the path"
-    assert matter.said(clip).refusal(1) == f"{clip}: {message}"
+    assert matter.said(clip).refusal(2) == f"{clip}: {message}"
     (tmp_path / "empty").mkdir()
     line = matter.said(tmp_path / "empty").refusal(1)
     assert line.startswith(f"{tmp_path / 'empty'}: the folder holds no pictures; put .bmp")

@@ -205,6 +205,53 @@ def test_a_video_cut_short_gives_its_whole_frames_and_says_so(tmp_path: Path, co
     assert not source.truncated
 
 
+def trimmed(source: Path, path: Path, start: Fraction) -> Path:
+    """Copy a video from a time on, without encoding anew: what is before it is only hidden."""
+    with av.open(str(source)) as whole, av.open(str(path), "w") as part:
+        stream = whole.streams.video[0]
+        copied = part.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.dts is None or packet.pts is None or packet.time_base is None:
+                continue  # the one that ends the file
+            packet.dts -= int(start / packet.time_base)
+            packet.pts -= int(start / packet.time_base)
+            packet.stream = copied
+            part.mux(packet)
+    return path
+
+
+def test_a_video_whose_first_frames_are_hidden_is_no_damaged_one(tmp_path: Path) -> None:
+    write_video(tmp_path / "whole.mp4", noise(48))
+    path = trimmed(tmp_path / "whole.mp4", tmp_path / "trimmed.mp4", Fraction(15, 25))
+    source = open_frames(path)
+    assert source.count == 48
+    assert len(list(source)) == 33
+    assert not source.truncated
+
+
+def test_a_video_with_hidden_frames_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    write_video(tmp_path / "whole.mp4", noise(48))
+    trimmed(tmp_path / "whole.mp4", path := tmp_path / "trimmed.mp4", Fraction(15, 25))
+    whole = path.read_bytes()
+    index = whole.index(b"moov")
+    middle = index // 2
+    path.write_bytes(whole[:middle] + bytes(index - 4 - middle) + whole[index - 4 :])
+    source = open_frames(path)
+    assert 0 < len(list(source)) < 33
+    assert source.truncated
+
+
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_of_a_container_without_hidden_frames_the_count_tells(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, noise(48), codec="mpeg4")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    source = open_frames(path)
+    assert len(list(source)) < 48
+    assert source.truncated
+
+
 def test_a_video_with_a_hole_stops_at_the_hole(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     write_video(path, noise(60))

@@ -10,7 +10,6 @@ from pocketmatte.segmentation_metrics import (
     confusion,
     iou,
     mean_iou,
-    pooled_iou,
 )
 
 Mask = npt.NDArray[np.float32]
@@ -54,7 +53,6 @@ def test_overlap_is_what_both_have_over_what_either_has(
 
 def test_two_masks_without_foreground_agree() -> None:
     assert iou(EMPTY, EMPTY) == 1
-    assert pooled_iou([(EMPTY, EMPTY)]) == 1
 
 
 def test_a_soft_value_counts_from_the_threshold_on() -> None:
@@ -68,28 +66,25 @@ def test_a_truth_of_booleans_is_a_mask() -> None:
     assert iou(mask("##..", "...."), LEFT.astype(bool)) == 0.5
 
 
-def test_the_mean_counts_pictures_and_the_pool_counts_pixels() -> None:
+def test_the_mean_counts_pictures() -> None:
     small = (mask("#."), mask("##"))  # 1 of 2
     large = (FULL, FULL)  # 8 of 8
     assert mean_iou([small, large]) == pytest.approx((1 / 2 + 1) / 2, abs=1e-12)
-    assert pooled_iou([small, large]) == pytest.approx((1 + 8) / (2 + 8), abs=1e-12)
 
 
 def test_pictures_may_come_one_by_one() -> None:
     assert mean_iou((LEFT, true) for true in (LEFT, FULL)) == 0.75
 
 
-@pytest.mark.parametrize("metric", [mean_iou, pooled_iou])
-def test_the_threshold_reaches_every_picture(metric: Callable[..., float]) -> None:
+def test_the_threshold_reaches_every_picture() -> None:
     pairs = [(mask("#+"), mask("##")), (mask("+#"), mask("##"))]
-    assert metric(pairs) == 1
-    assert metric(pairs, threshold=0.6) == 0.5
+    assert mean_iou(pairs) == 1
+    assert mean_iou(pairs, threshold=0.6) == 0.5
 
 
-@pytest.mark.parametrize("metric", [mean_iou, pooled_iou])
-def test_no_picture_at_all_is_refused(metric: Callable[..., float]) -> None:
+def test_no_picture_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^there is no pair of masks; a mean needs at least one$"):
-        metric([])
+        mean_iou([])
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_start_that_is_not_there_is_told_in_one_line(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
     said = cli("train", "fusion", "--start", tmp_path / "none.safetensors", "--out", tmp_path)
-    assert "none.safetensors" in said.refusal(1)
+    assert "none.safetensors" in said.refusal(2)
     assert list(tmp_path.iterdir()) == []
 
 

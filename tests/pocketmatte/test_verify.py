@@ -219,7 +219,7 @@ def test_a_manifest_that_is_none_is_refused(
 def test_a_folder_without_a_bundle_and_an_empty_bundle_are_refused(
     cli: Callable[..., Any], bundle: Path, tmp_path: Path
 ) -> None:
-    line = cli("verify", tmp_path / "none").refusal(1)
+    line = cli("verify", tmp_path / "none").refusal(2)
     message = f"holds no {FILE_NAME}; give the folder that pocketmatte build wrote"
     assert line == f"{tmp_path / 'none'} {message}"
     empty = {"schema_version": 1, "pocketmatte": "0", "weights": [], "artifacts": []}

@@ -13,9 +13,13 @@ from pocketmatte.training.clip_reading import find_clips
 from pocketmatte.training.folder_videos import FolderVideos
 from pocketmatte.training.task import Task
 from pocketmatte.training.tasks.foreground import ForegroundTask
+from pocketmatte.training.tasks.fusion import FusionTask
+from pocketmatte.training.tasks.propagation import PropagationTask
+from pocketmatte.training.tasks.rvm import RvmTask
 from pocketmatte.training.tasks.scribble import ScribbleTask
 from pocketmatte.training.video import Video, confidence_of
 from tiers.errors import MediaError
+from tiers.ladder import tier
 
 CLIP_HW, SIZE_HW = (60, 90), (40, 48)
 N, H, W = 2, 16, 24
@@ -96,7 +100,9 @@ def gradients(task: Task, confidence: Tensor, progress: float) -> dict[str, Tens
     return {name: p.grad for name, p in predicted.items() if p.grad is not None}
 
 
-TASKS: tuple[Callable[[], Task], ...] = (ForegroundTask, ScribbleTask)
+TASKS: tuple[Callable[[], Task], ...] = (ForegroundTask, ScribbleTask, FusionTask)
+OF_PICTURES = TASKS[:2]
+OF_CLIPS: tuple[Callable[[], Task], ...] = (RvmTask, PropagationTask)
 
 
 @pytest.mark.parametrize("progress", [0.0, 1.0])
@@ -123,7 +129,7 @@ def test_half_the_confidence_teaches_less_and_none_nothing(task: Callable[[], Ta
     assert 0.3 * sizes[2] < sizes[1] < 0.7 * sizes[2]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", OF_PICTURES)
 def test_samples_carry_the_confidence_of_their_frame(task: Callable[[], Task]) -> None:
     alphas = torch.zeros(1, 1, 48, 64)
     alphas[..., 10:30, 20:44] = 1
@@ -133,3 +139,46 @@ def test_samples_carry_the_confidence_of_their_frame(task: Callable[[], Task]) -
         video = Video(foreground=held["frames"] * alphas, confidence=confidence, **held)
         sample = task().sample(video, np.random.default_rng(0), 0.0)
         assert torch.equal(sample["confidence"], wanted)
+
+
+def two_disks(doubt: Tensor | None) -> Video:
+    """Two that move right, one below the other; frame n is of brightness n / 10."""
+    y, x = torch.arange(64).view(-1, 1), torch.arange(80).view(1, -1)
+    planes = [
+        [((y - 16 - 30 * k) ** 2 + (x - 30 - 2 * t) ** 2 < 144).float() for k in range(2)]
+        for t in range(3)
+    ]
+    alphas = torch.stack([torch.stack(pair) for pair in planes])
+    frames = (torch.arange(3) / 10).view(-1, 1, 1, 1).expand(-1, 3, 64, 80).contiguous()
+    return Video(frames=frames, alphas=alphas, foreground=frames, confidence=doubt)
+
+
+@pytest.mark.parametrize("task", [*OF_CLIPS, FusionTask])
+def test_samples_of_clips_carry_the_confidence_of_their_frames(task: Callable[[], Task]) -> None:
+    doubt = torch.rand(3, 1, 64, 80)
+    for confidence, wanted in ((doubt, doubt), (None, torch.ones_like(doubt))):
+        for seed in range(4):
+            random = np.random.default_rng(seed)
+            sample = task().sample(two_disks(confidence), random, 0.5)
+            frames = sample["frame" if "frame" in sample else "frames"]
+            numbers = (10 * frames.mean((-3, -2, -1))).round().long()
+            assert torch.equal(sample["confidence"], wanted[numbers])
+
+
+@pytest.mark.parametrize("progress", [0.0, 1.0])
+@pytest.mark.parametrize("task", OF_CLIPS)
+def test_what_is_in_doubt_of_a_clip_teaches_nothing_and_the_rest_does(
+    task: Callable[[], Task], progress: float
+) -> None:
+    doubt = torch.ones(3, 1, 64, 80)
+    doubt[..., 48:] = 0
+    sample = task().sample(two_disks(doubt), np.random.default_rng(0), progress)
+    held = {name: plane[None] for name, plane in sample.items()}
+    form = task().form(tier(task().network, "t01"))
+    predicted = {name: each.detach().requires_grad_() for name, each in form(held, 1.0).items()}
+    torch.stack(list(task().losses(predicted, held, progress).values())).sum().backward()  # type: ignore[no-untyped-call]
+    for name, each in predicted.items():
+        assert each.grad is not None
+        sure = each.shape[-1] * 48 // 80
+        assert each.grad[..., :sure].any(), name
+        assert not each.grad[..., sure:].any(), name

@@ -59,6 +59,13 @@ def test_nothing_to_write_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFix
     assert "none is no folder" in capsys.readouterr().err
 
 
+def test_another_format_under_the_name_of_a_picture_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "sticker.tiff", disk(20))
+    (tmp_path / "sticker.tiff").rename(tmp_path / "sticker.png")
+    with pytest.raises(MediaError, match=r"sticker\.png cannot be read"):
+        stills(tmp_path, tmp_path)
+
+
 def test_a_damaged_picture_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(MediaError, match=r"a\.png cannot be read") as caught:

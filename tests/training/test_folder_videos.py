@@ -191,6 +191,21 @@ def test_clips_with_masks_show_as_many_objects_as_there_are_labels(tmp_path: Pat
     assert seen >= 9
 
 
+def test_soft_masks_are_objects_from_a_half_on_in_every_frame(tmp_path: Path) -> None:
+    whole, few = (make_clip(tmp_path / name, count=6) for name in ("whole", "few"))
+    for clip in (whole, few):
+        (clip / "alpha").rename(clip / "masks")
+    for path in sorted((few / "masks").iterdir())[1:]:
+        values = np.asarray(Image.open(path))
+        assert len(np.unique(values)) > 17
+        # few greys, of which those below a half are below it still
+        Image.fromarray((values // 32 * 32 + 8).astype(np.uint8)).save(path)
+    for index in range(4):
+        videos = [FolderVideos(clip, SIZE_HW, 3, 2, 0).video(index) for clip in (whole, few)]
+        assert videos[0].alphas.sum((1, 2, 3)).min() > 0
+        assert torch.equal(*(video.alphas for video in videos))
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_index_others(tmp_path: Path) -> None:
     make_clip(tmp_path / "disc")
     first, second = (FolderVideos(tmp_path, SIZE_HW, 3, 1, 8) for _ in "ab")
@@ -203,9 +218,9 @@ def test_gaps_grow_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     make_clip(tmp_path / "bars", count=40, truth="masks")
     read: list[int] = []
 
-    def spy(path: Path) -> np.ndarray:
+    def spy(path: Path, *, soft: bool) -> np.ndarray:
         read.append(int(path.stem))
-        return read_labels(path)
+        return read_labels(path, soft=soft)
 
     monkeypatch.setattr(folder_videos, "read_labels", spy)
     source = FolderVideos(tmp_path, SIZE_HW, 3, 1, 0, gaps=((0, 1), (20, 9)))

@@ -15,7 +15,6 @@ from pocketmatte.training.mask_losses import (
     bootstrapped_cross_entropy,
     boundary_weight,
     dice_loss,
-    side_output_loss,
 )
 
 FAR = 80.0  # a logit that is certain, and whose exponent half precision does not hold
@@ -207,20 +206,6 @@ def test_dice_is_0_at_a_hard_mask_and_1_less_little_at_its_opposite() -> None:
     assert dice_loss(1 - masks, masks).item() == pytest.approx(1 - 1 / 401)
 
 
-def test_side_outputs_are_summed_and_resized_to_the_truth() -> None:
-    true = hard_masks(1, 1, 4, 6)
-    full, half = random_logits(1, 1, 4, 6), random_logits(1, 1, 2, 3)
-    enlarged = torch.nn.functional.interpolate(half, (4, 6), mode="bilinear", align_corners=False)
-    expected = sum(
-        slow_bce(logit, t)
-        for side in (full, enlarged)
-        for logit, t in zip(side.flatten().tolist(), true.flatten().tolist(), strict=True)
-    )
-    assert side_output_loss([full, half], true).item() == pytest.approx(expected / 24)
-    with pytest.raises(ValueError, match="there are no outputs"):
-        side_output_loss([], true)
-
-
 # Borders.
 
 
@@ -257,15 +242,12 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         aggregated_logits(logits), true, 0.3
     ),
     "dice": lambda logits, true: dice_loss(logits.sigmoid(), true),
-    "sides": lambda logits, true: side_output_loss([logits, 0.5 * logits], true),
 }
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_are_0_at_the_truth_and_grow_with_the_error(name: str) -> None:
     masks = hard_masks(2, 2, 6, 7)
-    if name == "sides":
-        masks = masks[:, :1]
     right = (2 * masks - 1) * FAR
     losses = [LOSSES[name](scale * right, masks).item() for scale in (1, 0.05, 0, -0.05, -1)]
     assert losses[0] == pytest.approx(0, abs=1e-6)

@@ -1,6 +1,6 @@
 """Making the training cache: cutouts, and the folder that they are written to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pocketmatte.training import prepare, sources
-from pocketmatte.training.cutouts import make_cutout, read_picture, read_video, straight_colour
+from pocketmatte.training.cutouts import make_cutout, read_video, straight_colour
 from pocketmatte.training.library import load_library
 from tests.training.data_folders import data_folder
 from tests.training.drawn_videos import make_video
@@ -36,12 +36,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         pixels = np.full((1, 4, 6, 3), 9, np.uint8)
         yield prepare._background(selection.photos[0], pixels, "test")
 
-    def grey(_: Path, mode: str) -> np.ndarray:
-        return np.full((4, 6, 3) if mode == "RGB" else (4, 6), 128, np.uint8)
+    def grey(*shape: int) -> Callable[[Path], np.ndarray]:
+        return lambda _: np.full(shape, 128, np.uint8)
 
     monkeypatch.setattr(prepare, "Teachers", lambda _: None)
     monkeypatch.setattr(prepare, "_entries", entries)
-    monkeypatch.setattr(prepare, "read_picture", grey)
+    monkeypatch.setattr(prepare, "read_picture", grey(4, 6, 3))
+    monkeypatch.setattr(prepare, "read_matte", grey(4, 6))
 
 
 @pytest.mark.usefixtures("quick")
@@ -122,12 +123,21 @@ def test_a_playlist_is_no_video_to_cut_people_from(tmp_path: Path) -> None:
     assert len(read_video(tmp_path / "other.mp4")) == 30
 
 
-def test_pictures_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+def test_a_video_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.jpg"
     path.write_bytes(b"no picture")
-    with pytest.raises(MediaError, match=r"cannot read broken\.jpg"):
-        read_picture(path, "RGB")
     with pytest.raises(MediaError, match=r"broken\.jpg: is no readable video"):
         read_video(path)
-    Image.new("RGB", (4, 2)).save(path)
-    assert read_picture(path, "RGB").shape == (2, 4, 3)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "GIF"])
+def test_a_picture_too_large_or_of_another_format_than_its_name_says_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    selection = sources.SourceIndex(data_folder(tmp_path, {})).selection()
+    path = selection.photos[0].path
+    Image.new("RGB", (8, 6)).save(path, format=form)
+    if form == "JPEG":
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8 * 6 // 2 - 1)
+    with pytest.raises(MediaError, match=rf"{path.name}: is no readable picture"):
+        next(prepare._entries(selection, None))  # type: ignore[arg-type]

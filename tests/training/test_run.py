@@ -1,8 +1,10 @@
 """A training run on tiny clips: its loss falls, it resumes to the bit, and damage is told."""
 
 import dataclasses
+import inspect
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pocketmatte.commands.training import train
 from pocketmatte.training.batches import Share, fixed_batches
 from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.finishing import opened, write_checkpoint
@@ -237,11 +240,14 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     with torch.no_grad():
         full = elastic.forms[elastic.full]
         full.get_parameter("network.project_mat.conv.bias")[0] = torch.nan
-    with pytest.raises(CheckpointError, match=r"project_mat.conv.bias is not finite after train"):
+    with pytest.raises(CheckpointError, match=r"project_mat\.conv\.bias is not fin") as told:
         write_checkpoint(
             Tiny(), elastic, tmp_path / "rvm.safetensors", origin="a test", licence="MIT"
         )
     assert not list(tmp_path.iterdir())
+    named = re.findall(r"--([a-z-]+)", str(told.value))
+    assert named == ["seed", "out", "precision"]
+    assert inspect.signature(train).parameters.keys() >= set(named)
 
 
 @pytest.mark.parametrize("damage", [b"", b"no zip", None])
@@ -341,6 +347,15 @@ def test_rows_are_not_held_that_nothing_trained(tmp_path: Path) -> None:
         Run(Wider(), tmp_path, dataclasses.replace(OPTIONS, widest="t04"))
     with pytest.raises(UsageError, match=r"trains what is wider than t02, and --widest is t02"):
         Run(Wider(), tmp_path, dataclasses.replace(OPTIONS, widest="t02"))
+
+
+def test_a_row_to_hold_is_no_wider_than_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "t02.safetensors"
+    write_checkpoint(Tiny(), Elastic(Tiny(), "t02"), path, origin="a test", licence="MIT")
+    narrow = dataclasses.replace(OPTIONS, widest="t01")
+    for start in (None, start_of(str(path))):
+        with pytest.raises(UsageError, match=r"is wider than t02, and --widest is t01; give a"):
+            Run(Wider(), tmp_path / "run", narrow, None, start)
 
 
 def test_of_a_start_the_asked_rows_are_taken(tmp_path: Path) -> None:

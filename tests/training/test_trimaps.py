@@ -14,7 +14,6 @@ from pocketmatte.training.trimaps import (
     as_channel,
     grown,
     perturbed_trimap,
-    random_trimap,
     trimap_loss,
     trimap_of,
 )
@@ -112,17 +111,6 @@ def test_classes_are_in_the_order_in_which_networks_give_them() -> None:
         probabilities = np.zeros((1, 3, 1, 1), np.float32)
         probabilities[0, number] = 1
         assert app.decided(probabilities).item() == value
-
-
-def test_random_bands_differ_between_samples_and_repeat_with_the_seed() -> None:
-    first = random_trimap(batch(16), generator(), (0, 9))
-    assert first.dtype == torch.int64
-    areas = (first == UNKNOWN).flatten(1).sum(1)
-    assert len(set(areas.tolist())) > 5
-    bounds = [(trimap_of(matte(), torch.tensor([px])) == UNKNOWN).sum() for px in (0, 9)]
-    assert bounds[0] <= areas.min() < areas.max() <= bounds[1]
-    assert torch.equal(first, random_trimap(batch(16), generator(), (0, 9)))
-    assert not torch.equal(first, random_trimap(batch(16), generator(1), (0, 9)))
 
 
 def test_a_perturbed_trimap_is_wider_here_and_narrower_there() -> None:

@@ -86,8 +86,7 @@ final class Camera: NSObject, ObservableObject, AVCaptureVideoDataOutputSampleBu
         isOpening = true
         Task.detached { [bundle, queue] in
             do {
-                let stream = try await MatteStream.make(
-                    bundle, tier: step.tier, recipe: step.recipe, on: chosen.delegate)
+                let stream = try await MatteStream.make(bundle, step, on: chosen.delegate)
                 queue.async { stepper.opened(stream, step) }
             } catch {
                 let why = oneLine(error)
@@ -137,9 +136,19 @@ private func choice(of bundle: URL) async throws -> ChosenStream {
         return try await chosenStream(
             bundle, on: .neuralEngine, app: version, debuggable: !isReleaseBuild)
     }
-    let step = HeldStep(tier: "t04", format: "coreml", recipe: "fp16", files: [])
-    let stream = try await MatteStream.make(
-        bundle, tier: step.tier, recipe: step.recipe, on: .neuralEngine)
+    let artifacts = try Manifest.read(bundle).artifacts.filter {
+        $0.network == "rvm" && $0.tier == "t04" && $0.recipe == "fp16"
+    }
+    let landscape = artifacts.first(where: {
+        $0.format == Selection.format && $0.frame.orientation == .landscape
+    })
+    guard let artifact = landscape else {
+        throw Fault("the bundle has neither a lock nor rvm t04 in coreml fp16; build it")
+    }
+    let step = HeldStep(
+        tier: artifact.tier, format: artifact.format, recipe: artifact.recipe,
+        files: [HeldFile(artifact)])
+    let stream = try await MatteStream.make(bundle, step, on: .neuralEngine)
     let stepper = Stepper(
         [step], at: 0, limitMs: nil, clock: SystemClock(), status: nil, model: stream)
     return ChosenStream(stepper, on: .neuralEngine)

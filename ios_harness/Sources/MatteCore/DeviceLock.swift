@@ -10,6 +10,13 @@ public struct HeldFile: Decodable, Equatable, Sendable {
         case sizeBytes = "size_bytes"
     }
 
+    public init(_ artifact: Manifest.Artifact) {
+        path = artifact.path
+        program = artifact.program
+        sha256 = artifact.sha256
+        sizeBytes = artifact.sizeBytes
+    }
+
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         path = try fields.text(.path, .path)

@@ -70,6 +70,24 @@ public struct Manifest: Decodable, Sendable {
         }
     }
 
+    /// The program of a step: that of the file which the step names and whose hash was looked at.
+    public func program(of step: HeldStep) throws -> Artifact {
+        guard step.format == Selection.format else {
+            throw Fault(
+                "\(step.tier) was chosen in \(step.format), and this app runs "
+                    + "\(Selection.format) alone; name no other in the policy, and select again")
+        }
+        guard let path = step.files.first?.path, step.files.count == 1 else {
+            throw Fault(
+                "\(step.tier) is of \(step.files.count) programs, and this app runs one; "
+                    + "choose another network")
+        }
+        guard let artifact = artifacts.first(where: { $0.path == path }) else {
+            throw Fault("manifest.json has no \(path); bring the bundle again")
+        }
+        return artifact
+    }
+
     /// Read and check the manifest of a bundle.
     public static func read(_ root: URL) throws -> Manifest {
         let url = root.appendingPathComponent("manifest.json")

@@ -19,19 +19,11 @@ public final class MatteStream {
         board = Board([contract])
     }
 
-    /// Load `rvm`'s program, which takes nothing but a frame and its own states.
+    /// Load the program of a step of `rvm`, which takes nothing but a frame and its own states.
     public static func make(
-        _ bundle: URL, tier: String, recipe: String, on delegate: Delegate
+        _ bundle: URL, _ step: HeldStep, on delegate: Delegate
     ) async throws -> MatteStream {
-        let artifacts = try Manifest.read(bundle).artifacts.filter {
-            $0.network == "rvm" && $0.tier == tier && $0.recipe == recipe
-        }
-        let landscape = artifacts.first(where: {
-            $0.format == Selection.format && $0.frame.orientation == .landscape
-        })
-        guard let artifact = landscape else {
-            throw Fault("the bundle has no rvm \(tier) in coreml \(recipe); build it")
-        }
+        let artifact = try Manifest.read(bundle).program(of: step)
         let contract = artifact.contract
         guard let frame = contract.inputs.first(where: { $0.name == "frame" }),
             frame.shape.count == 4

@@ -73,15 +73,13 @@ public func chosenStream(
     let decision = held.decide(try selfFacts(), "rvm")
     let asked = decision.delegate.flatMap(Delegate.init(rawValue:)) ?? delegate
     let calibration = systemCalibration(debuggable: debuggable) { step in
-        try await MatteStream.make(bundle, tier: step.tier, recipe: step.recipe, on: asked)
+        try await MatteStream.make(bundle, step, on: asked)
     }
     let remembered = URL.documentsDirectory.appendingPathComponent("calibration.json")
     let place = try await launchPlace(
         decision, remembered: remembered, calibrationKey(held, app: app), calibration)
     try Task.checkCancellation()
-    let step = decision.steps[place]
-    let stream = try await MatteStream.make(
-        bundle, tier: step.tier, recipe: step.recipe, on: asked)
+    let stream = try await MatteStream.make(bundle, decision.steps[place], on: asked)
     let stepper = Stepper(
         decision.steps, at: place, limitMs: decision.frameMs, clock: SystemClock(),
         status: SystemThermalProbe().status(), model: stream)

@@ -47,6 +47,42 @@ final class BundleTests: XCTestCase {
         }
     }
 
+    private func step(_ files: [HeldFile], format: String = "coreml") -> HeldStep {
+        HeldStep(tier: "t01", format: format, recipe: "fp32", files: files)
+    }
+
+    func testTheProgramOfAStepIsThatOfItsFileWhateverElseTheTierHas() throws {
+        let root = try emptyFolder(self)
+        try writeFakeBundle(root)
+        let manifest = try Manifest.read(root)
+        for artifact in manifest.artifacts {
+            let found = try manifest.program(of: step([HeldFile(artifact)]))
+            XCTAssertEqual(found.path, artifact.path)
+        }
+    }
+
+    func testAStepThatNoStreamRunsIsRefused() throws {
+        let root = try emptyFolder(self)
+        try writeFakeBundle(root)
+        let manifest = try Manifest.read(root)
+        let files = manifest.artifacts.map { HeldFile($0) }
+        let gone = Data(
+            """
+            {"path": "gone", "program": "mix", "size_bytes": 1,
+             "sha256": "\(String(repeating: "0", count: 64))"}
+            """.utf8)
+        let unknown = try JSONDecoder().decode(HeldFile.self, from: gone)
+        for (wrong, why) in [
+            (step([files[0]], format: "coreml-image"), "was chosen in coreml-image"),
+            (step(files), "is of 2 programs"),
+            (step([unknown]), "has no gone"),
+        ] {
+            XCTAssertThrowsError(try manifest.program(of: wrong)) { error in
+                XCTAssertTrue(oneLine(error).contains(why), oneLine(error))
+            }
+        }
+    }
+
     func testRowsOfAPaddedTensorBeginWhereItsStridesSay() {
         XCTAssertEqual(
             rowStarts(shape: [1, 2, 2, 3], strides: [64, 32, 16, 1]), [0, 16, 32, 48])

@@ -4,17 +4,10 @@ from collections.abc import Sequence
 
 from pocketmatte.selection.delivery.beside import Beside
 from pocketmatte.selection.delivery.planning import Planned, Sources, made
-from pocketmatte.selection.lock import FILE_NAME, Lock
+from pocketmatte.selection.families import FAMILIES, family_of
+from pocketmatte.selection.lock import FILE_NAME, Lock, files_of
 from pocketmatte.selection.rows import Platform
 from tiers.errors import BundleError, UsageError
-
-# What --platform may be. An app of Apple's runs on both of its own.
-FAMILIES: dict[str, tuple[Platform, ...]] = {
-    "android": ("android",),
-    "ios": ("ios",),
-    "ipados": ("ipados",),
-    "apple": ("ios", "ipados"),
-}
 
 
 def plan(
@@ -36,14 +29,7 @@ def plan(
     Raises:
         BundleError: If a file is missing or changed, or the lock gives these platforms nothing.
     """
-    taken = [
-        choice.taken
-        for group in lock.groups
-        if group.platform in platforms
-        for choice in group.choices
-        if choice.taken is not None
-    ]
-    files = {file.path: file for each in taken for file in each.files}
+    files = {file.path: file for file in files_of(lock, platforms)}
     if not files:
         named = " or ".join(platforms)
         msg = f"the lock takes no file for {named}; run pocketmatte select again"
@@ -61,10 +47,7 @@ def platforms_of(lock: Lock, given: str | None) -> tuple[Platform, ...]:
             given.
     """
     if given is not None:
-        if given not in FAMILIES:
-            msg = f"no platform {given!a:.60}; there are {', '.join(FAMILIES)}"
-            raise UsageError(msg)
-        return FAMILIES[given]
+        return family_of(given)
     held = {group.platform for group in lock.groups}
     for family in (FAMILIES["android"], FAMILIES["apple"]):
         if held and held.issubset(family):

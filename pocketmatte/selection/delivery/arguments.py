@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from pocketmatte.results import plain
-from pocketmatte.selection.delivery.delivering import LAYOUTS, Request, deliver
+from pocketmatte.selection.delivery.delivering import Request, deliver
 from pocketmatte.selection.delivery.writing import Written
+from pocketmatte.selection.option_help import DELIVER
 from pocketmatte.selection.shapes import printable
 
 _FAILED = 1
@@ -15,20 +16,17 @@ _FAILED = 1
 
 def add_deliver(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of ``deliver``."""
-    parser.add_argument("lock", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--layout", choices=LAYOUTS, default="assets")
-    parser.add_argument("--bundle", type=Path)
-    parser.add_argument("--platform")
-    parser.add_argument("--delivery")
-    parser.add_argument("--pack-prefix")
-    parser.add_argument("--neighbours", type=int)
-    parser.add_argument("--policy", type=Path)
-    parser.add_argument("--network")
-    parser.add_argument("--results", type=Path, action="append")
-    parser.add_argument("--frozen", action="store_true")
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("lock", type=Path, help=DELIVER["lock"])
+    parser.add_argument("--out", type=Path, required=True, help=DELIVER["--out"])
+    parser.add_argument("--layout", default="assets", help=DELIVER["--layout"])
+    for name in ("--bundle", "--policy"):
+        parser.add_argument(name, type=Path, help=DELIVER[name])
+    for name in ("--platform", "--delivery", "--pack-prefix", "--network"):
+        parser.add_argument(name, help=DELIVER[name])
+    parser.add_argument("--neighbours", type=int, help=DELIVER["--neighbours"])
+    parser.add_argument("--results", type=Path, action="append", help=DELIVER["--results"])
+    for name in ("--frozen", "--check", "--json"):
+        parser.add_argument(name, action="store_true", help=DELIVER[name])
 
 
 def run_deliver(given: argparse.Namespace) -> int:

@@ -10,12 +10,9 @@ from pathlib import Path
 from pocketmatte.selection.delivery.planning import Planned, made
 from pocketmatte.selection.held import read_manifest
 from pocketmatte.selection.lock import Lock, LockedFile
-from pocketmatte.selection.on_device.device_file import DEVICE_FILE, device_file_text
-from pocketmatte.selection.on_device.neighbours import device_file
+from pocketmatte.selection.on_device.carried import files_beside
+from pocketmatte.selection.on_device.device_file import DEVICE_FILE
 from pocketmatte.selection.rows import Platform
-from tiers.errors import UsageError
-
-_MOST_BESIDE = 11  # there are twelve tiers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,20 +54,7 @@ def beside(
     """
     if neighbours is None:
         return Beside()
-    if not 0 <= neighbours <= _MOST_BESIDE:
-        msg = f"--neighbours is {neighbours}; it must be from 0 to {_MOST_BESIDE}"
-        raise UsageError(msg)
     manifest, _ = read_manifest(root)
-    whole = device_file(lock, lock_path, lock_sha256, manifest, neighbours)
-    rows = tuple(each for each in whole.neighbours if each.platform in platforms)
-    text = device_file_text(dataclasses.replace(whole, neighbours=rows))
+    text, files = files_beside(lock, lock_path, lock_sha256, manifest, neighbours, platforms)
     prefix = f"{folder}/" if folder else ""
-    files = [
-        LockedFile(
-            path=each.path, program=each.program, sha256=each.sha256, size_bytes=each.size_bytes
-        )
-        for row in rows
-        for step in row.steps
-        for each in step.files
-    ]
     return Beside(device_file=(made(prefix + DEVICE_FILE, text),), files=tuple(files))

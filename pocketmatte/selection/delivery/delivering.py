@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from pocketmatte.selection import front
+from pocketmatte.selection.delivered_manifest import delivered_manifest
 from pocketmatte.selection.delivery import ai_packs, app_assets, background_assets
 from pocketmatte.selection.delivery.beside import Beside, beside
-from pocketmatte.selection.delivery.planning import Planned, Sources
+from pocketmatte.selection.delivery.planning import Planned, Sources, made
 from pocketmatte.selection.delivery.writing import Written, differences, record_of, write
 from pocketmatte.selection.devices import table_sha256
+from pocketmatte.selection.held import MANIFEST
 from pocketmatte.selection.json_files import read_bytes
 from pocketmatte.selection.lock import Lock, read_lock
 from pocketmatte.selection.rows import Platform
@@ -104,6 +106,7 @@ def deliver(request: Request) -> Outcome:
 
 
 def _plan(request: Request, lock: Lock, text: bytes, root: Path, sha256: str) -> list[Planned]:
+    """Return all files but the record; what is said of files lies where an app always has it."""
     sources = Sources(root)
 
     def carried(platforms: Sequence[Platform], folder: str) -> Beside:
@@ -111,15 +114,20 @@ def _plan(request: Request, lock: Lock, text: bytes, root: Path, sha256: str) ->
 
     if request.layout == "ai-packs":
         given = cast("ai_packs.Delivery", request.delivery or "install-time")
-        plan = ai_packs.plan(lock, text, sources, given)
-        return [*plan, *carried(("android",), ai_packs.APP).device_file]
-    if request.layout == "background-assets":
+        plan, folder = ai_packs.plan(lock, text, sources, given), ai_packs.APP
+        plan += carried(("android",), folder).device_file
+    elif request.layout == "background-assets":
         download = cast("background_assets.Download", request.delivery or "on-demand")
         prefix = PACK_PREFIX if request.pack_prefix is None else request.pack_prefix
         plan = background_assets.plan(lock, text, sources, download, prefix)
-        return [*plan, *carried(background_assets.APPLE, background_assets.APP).device_file]
-    platforms = app_assets.platforms_of(lock, request.platform)
-    return app_assets.plan(lock, text, sources, platforms, carried(platforms, ""))
+        folder = background_assets.APP
+        plan += carried(background_assets.APPLE, folder).device_file
+    else:
+        platforms = app_assets.platforms_of(lock, request.platform)
+        plan = app_assets.plan(lock, text, sources, platforms, carried(platforms, ""))
+        folder = ""
+    manifest = delivered_manifest(root, lock.inputs.manifest_sha256, sources.paths)
+    return [*plan, made(f"{folder}/{MANIFEST}" if folder else MANIFEST, manifest)]
 
 
 def _stale(request: Request, lock: Lock, root: Path) -> tuple[str, ...]:
@@ -140,12 +148,21 @@ def _stale(request: Request, lock: Lock, root: Path) -> tuple[str, ...]:
 def _mend(request: Request, stale: Sequence[str]) -> str:
     """Return what to do about a stale lock: an option that was left out is the likely reason."""
     again = "run pocketmatte select again"
-    options = []
-    if request.policy is None and any(each.startswith("policy: ") for each in stale):
-        options.append("--policy")
-    if not request.results and any(re.match("result .* is gone", each) for each in stale):
-        options.append("--results")
-    return f"give {' and '.join(options)} as select had it, or {again}" if options else again
+    signs = (
+        ("--policy", request.policy, "policy: |the model of latencies changed"),
+        ("--network", request.networks, "policy: [^ ]+ is (new|left out now)$"),
+        ("--results", request.results, "result .* is gone"),
+    )
+    options = [
+        option
+        for option, given, sign in signs
+        if not given and any(re.match(sign, each) for each in stale)
+    ]
+    if not options:
+        return again
+    *before, last = options
+    listed = f"{', '.join(before)} and {last}" if before else last
+    return f"give {listed} as select had {'them' if before else 'it'}, or {again}"
 
 
 def _check_options(request: Request) -> None:

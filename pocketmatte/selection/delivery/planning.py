@@ -48,6 +48,11 @@ class Sources:
         self._root = root
         self._read: dict[str, tuple[Planned, ...]] = {}
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """The files that were asked for, as in the bundle."""
+        return frozenset(self._read)
+
     def planned(self, file: LockedFile, below: str = "") -> list[Planned]:
         """Return what a delivery holds of one file of a lock.
 

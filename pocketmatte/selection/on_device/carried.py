@@ -1,6 +1,7 @@
 """The files that an app carries beside what its lock takes."""
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from pocketmatte.selection.held import Manifest, stays_inside
@@ -12,6 +13,7 @@ from pocketmatte.selection.on_device.device_file import (
     device_file_text,
 )
 from pocketmatte.selection.on_device.neighbours import device_file
+from pocketmatte.selection.rows import Platform
 from pocketmatte.selection.shapes import MisfitError, parsed
 from tiers.errors import BundleError, UsageError
 
@@ -19,9 +21,22 @@ _MOST_BESIDE = 11  # there are twelve tiers
 
 
 def files_beside(
-    lock: Lock, lock_path: Path, lock_sha256: str, manifest: Manifest, beside: int
+    lock: Lock,
+    lock_path: Path,
+    lock_sha256: str,
+    manifest: Manifest,
+    beside: int,
+    platforms: Collection[Platform],
 ) -> tuple[str, list[LockedFile]]:
     """Return the text of ``tiers.device.json``, and the files that it names.
+
+    Args:
+        lock: The lock.
+        lock_path: Its file.
+        lock_sha256: Of its bytes.
+        manifest: Of its bundle.
+        beside: Tiers on each side.
+        platforms: Of the app; the steps of others are left out.
 
     Raises:
         UsageError: If it is asked for fewer tiers than none, or more than there are.
@@ -30,7 +45,9 @@ def files_beside(
     if not 0 <= beside <= _MOST_BESIDE:
         msg = f"--neighbours is {beside}; it must be from 0 to {_MOST_BESIDE}"
         raise UsageError(msg)
-    file = device_file(lock, lock_path, lock_sha256, manifest, beside)
+    whole = device_file(lock, lock_path, lock_sha256, manifest, beside)
+    rows = tuple(each for each in whole.neighbours if each.platform in platforms)
+    file = dataclasses.replace(whole, neighbours=rows)
     return device_file_text(file), list(_files(file))
 
 

@@ -12,14 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pocketmatte.training.fusion_rounds import FusionRound, colour_keys, simulated_rounds
+from pocketmatte.training.fusion_rounds import (
+    FusionRound,
+    colour_keys,
+    round_frames,
+    simulated_rounds,
+)
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, dice_loss
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.fusion import MobileFusion
 from tiers.rows.fusion import FusionShape
 from tiers.spec import TierSpec
@@ -93,18 +98,23 @@ class FusionTask:
         return Mixture(both, (1 - _SEVERAL_SHARE, _SEVERAL_SHARE), seed + 1)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return a round of one of the objects and ``mask``, the truth."""
-        rounds = simulated_rounds(video, random, colour_keys)
+        """Return a round of one of the objects and ``mask``, the truth.
+
+        ``confidence`` is how far it is to be believed, of the same shape.
+        """
+        frames = round_frames(len(video.frames), random)
+        rounds = simulated_rounds(video, random, colour_keys, frames)
         held = rounds[int(random.integers(len(rounds)))] if rounds else _nothing(video)
         inputs = {name: getattr(held, name)[0] for name in _INPUTS}
-        return {**inputs, "mask": held.true[0]}
+        confidence = confidence_of(video)[frames[1] if rounds else 0]
+        return {**inputs, "mask": held.true[0], "confidence": confidence}
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Return cross-entropy and dice."""
-        logits, true = predicted["mask"], batch["mask"]
+        logits, true, sure = predicted["mask"], batch["mask"], batch["confidence"]
         return {
-            "mask": bootstrapped_bce(logits, true),
-            "dice": dice_loss(logits.sigmoid(), true),
+            "mask": bootstrapped_bce(logits, true, weight=sure),
+            "dice": dice_loss(torch.lerp(true, logits.sigmoid(), sure), true),
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

@@ -10,7 +10,7 @@ et al., "Tracking Emerges by Colorizing Videos", ECCV 2018, and held to the true
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,7 +34,7 @@ from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.triplets import FRAMES, triplet
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.propagation import Propagation
 from tiers.rows.propagation import OBJECTS, PropagationShape
 from tiers.spec import STRIDE, TierSpec
@@ -167,6 +167,12 @@ def _read(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return readout.reshape(count, objects, channels, *query.shape[2:])
 
 
+def _shrunk(planes: Tensor, size_hw: Sequence[int]) -> Tensor:
+    """Return ``(N, T, K, H, W)`` at a smaller size."""
+    small = functional.interpolate(planes.flatten(0, 1), tuple(size_hw), mode="area")
+    return _apart(small, *planes.shape[:2])
+
+
 class PropagationTask:
     """See ``Task``."""
 
@@ -205,6 +211,7 @@ class PropagationTask:
         """Return what ``PropagationForm`` takes, of three frames, or of a still that moves.
 
         An object that is not in the first of them is not there; often one of two is not asked for.
+        ``confidence (T, 1, H, W)`` is how far the masks are to be believed.
         """
         if len(video.frames) == 1:
             video = moved_still(video, random, FRAMES)
@@ -218,6 +225,7 @@ class PropagationTask:
             "frames": video.frames[numbers],
             "masks": masks * present[None, :, None, None],
             "present": present,
+            "confidence": confidence_of(video)[numbers],
         }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:
@@ -227,15 +235,17 @@ class PropagationTask:
         aggregated = predicted["aggregated"].flatten(0, 1)
         true = batch["masks"][:, 1:].flatten(0, 1)
         auxiliary, carried = (predicted[key].flatten(0, 1) for key in ("auxiliary", "carried"))
-        every = batch["masks"].flatten(0, 1)
-        coarse = functional.interpolate(every, auxiliary.shape[-2:], mode="area")
-        small = torch.unflatten(coarse, 0, batch["masks"].shape[:2])
+        sure = batch["confidence"][:, 1:].flatten(0, 1)
+        small, surely = (
+            _shrunk(batch[name], auxiliary.shape[-2:]) for name in ("masks", "confidence")
+        )
+        memorised, of_it = (each[:, :-1].flatten(0, 1) for each in (small, surely))
         return {
-            "mask": bootstrapped_cross_entropy(aggregated, true, share),
-            "dice": dice_loss(aggregated.softmax(1)[:, 1:], true),
-            "auxiliary": _AUXILIARY_WEIGHT
-            * bootstrapped_bce(auxiliary, small[:, :-1].flatten(0, 1)),
-            "carried": _CARRIED_WEIGHT * carried_loss(carried, small[:, 1:].flatten(0, 1)),
+            "mask": bootstrapped_cross_entropy(aggregated, true, share, sure),
+            "dice": dice_loss(torch.lerp(true, aggregated.softmax(1)[:, 1:], sure), true),
+            "auxiliary": _AUXILIARY_WEIGHT * bootstrapped_bce(auxiliary, memorised, weight=of_it),
+            "carried": _CARRIED_WEIGHT
+            * carried_loss(carried, *(each[:, 1:].flatten(0, 1) for each in (small, surely))),
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

@@ -16,7 +16,7 @@ from pocketmatte.training.losses import alpha_loss, foreground_loss, segmentatio
 from pocketmatte.training.made import made
 from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
-from pocketmatte.training.video import Video, VideoSource
+from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.rvm import Rvm
 from tiers.rows.rvm import RvmShape
 from tiers.spec import TierSpec
@@ -119,26 +119,34 @@ class RvmTask:
         return made(stage, data, seed, things=False)
 
     def sample(self, video: Video, random: np.random.Generator, progress: float) -> Tensors:  # noqa: ARG002
-        """Return ``frames``, ``alpha`` and ``foreground`` as the video has them."""
+        """Return ``frames``, ``alpha`` and ``foreground`` as the video has them.
+
+        ``confidence (T, 1, H, W)`` is how far the latter two are to be believed.
+        """
         return {
             "frames": video.frames,
             "alpha": video.alpha,
             "foreground": video.foreground,
+            "confidence": confidence_of(video),
         }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the paper's terms; those of the network's clips are ``(T, N, C, H, W)``."""
-        raw, true = predicted["alpha"].transpose(0, 1), batch["alpha"].transpose(0, 1)
-        foreground = predicted["foreground"].transpose(0, 1)
+        raw, foreground = (
+            torch.lerp(batch[name], predicted[name], batch["confidence"]).transpose(0, 1)
+            for name in ("alpha", "foreground")
+        )
+        true = batch["alpha"].transpose(0, 1)
         segmentation = predicted["segmentation"]
-        small = functional.interpolate(
-            batch["alpha"].flatten(0, 1), segmentation.shape[-2:], mode="area"
+        small, sure = (
+            functional.interpolate(batch[name].flatten(0, 1), segmentation.shape[-2:], mode="area")
+            for name in ("alpha", "confidence")
         )
         return {
             "alpha": alpha_loss(raw, true),
             "foreground": foreground_loss(foreground, batch["foreground"].transpose(0, 1), true),
             "segmentation": _SEGMENTATION_WEIGHT
-            * segmentation_loss(segmentation.flatten(0, 1), small),
+            * segmentation_loss(segmentation.flatten(0, 1), small, sure),
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:

@@ -90,6 +90,13 @@ class ScribbleTask:
                     learning_rate=(4e-4, 1e-5), distillation=1.0,
                 ),
             ),
+            # what they lack, after it, with --start t04=FILE; t01 to t04 stay as they are
+            "wider": (
+                Stage(
+                    name="wide rows", steps=300, size_hw=(208, 208), length=1, batch=6,
+                    learning_rate=(1e-3, 2e-5), distillation=0.5, held="t04",
+                ),
+            ),
             # 480 x 480 and batches of 16 for 80 000 steps as published
             "paper": (
                 Stage(

@@ -154,8 +154,10 @@ def test_the_slowest_device_of_a_class_speaks_for_it() -> None:
 @pytest.mark.parametrize(
     "other",
     [run(500.0, of="t08"), run(500.0, status="invalid"), run(500.0, physical=False),
-     run(500.0, status="parity_failed"), run(5e-324), run(1e308), run(math.inf), run(math.nan)],
-    ids=["class", "invalid", "host", "parity", "no time", "no frame", "infinite", "no number"],
+     run(500.0, status="parity_failed"), run(500.0, network="unknown"), run(5e-324), run(1e308),
+     run(math.inf), run(math.nan)],
+    ids=["class", "invalid", "host", "parity", "network", "no time", "no frame", "infinite",
+         "no number"],
 )  # fmt: skip
 def test_what_is_no_valid_result_of_the_class_tells_nothing(other: Run) -> None:
     asked = ("rvm", "t04", "executorch", "fp32", group("t09"))

@@ -16,6 +16,8 @@ from tests.pocketmatte.delivery.delivered import below, delivery, write_lock
 from tests.pocketmatte.selection.shipped import manifest_of, write_json
 from tiers.errors import BundleError, UsageError
 
+BESIDE = {"manifest.json", "tiers.lock.json", RECORD}
+
 
 def files_for(lock: Path, *platforms: str) -> set[str]:
     """Return the paths that a lock takes for platforms."""
@@ -36,7 +38,7 @@ def test_an_android_app_gets_the_files_of_android_and_the_lock(
     assert done is not None
     wanted = files_for(lock, "android")
     assert len(wanted) == 36
-    assert set(below(out)) == wanted | {"tiers.lock.json", RECORD}
+    assert set(below(out)) == wanted | BESIDE
     assert (out / "tiers.lock.json").read_bytes() == lock.read_bytes()
     for name in wanted:
         assert (out / name).read_bytes() == (root / name).read_bytes()
@@ -46,7 +48,7 @@ def test_an_apple_app_gets_packages_with_all_that_is_in_them(
     root: Path, lock: Path, tmp_path: Path
 ) -> None:
     delivery(root, lock, tmp_path / "out", platform="apple")
-    found = set(below(tmp_path / "out")) - {"tiers.lock.json", RECORD}
+    found = set(below(tmp_path / "out")) - BESIDE
     wanted = files_for(lock, "ios", "ipados")
     assert all(name.endswith(".mlpackage") for name in wanted)
     assert found == {
@@ -91,8 +93,8 @@ def test_files_that_stay_keep_their_time_and_others_go(
     fewer = write_lock(root, tmp_path / "fewer.json", class_name="t05", platform="android")
     done = delivery(root, fewer, out).done
     assert done is not None
-    assert set(below(out)) == files_for(fewer, "android") | {"tiers.lock.json", RECORD}
-    assert done.written == (RECORD, "tiers.lock.json")
+    assert set(below(out)) == files_for(fewer, "android") | BESIDE
+    assert set(done.written) == BESIDE
     assert len(done.removed) == 33
     assert {path.name: path.stat().st_mtime_ns for path in out.glob("rvm/t05/*")} == before
 
@@ -137,8 +139,8 @@ def test_the_command_says_what_it_did(
     given = (lock, "--bundle", root, "--platform", "android", "--out", tmp_path / "out")
     said = cli("deliver", *given, "--json")
     assert said.code == 0
-    assert len(said.json()["done"]["written"]) == 38
-    assert "up to date: 38 files" in cli("deliver", *given).err
+    assert len(said.json()["done"]["written"]) == 39
+    assert "up to date: 39 files" in cli("deliver", *given).err
     assert "is what the lock takes" in cli("deliver", *given, "--check").err
     (tmp_path / "out/rvm/t05/matte-fp16.pte").unlink()
     said = cli("deliver", *given, "--check", "--json")
@@ -152,7 +154,7 @@ def test_the_record_says_what_is_there(root: Path, lock: Path, tmp_path: Path) -
     delivery(root, lock, tmp_path / "out")
     record = json.loads((tmp_path / "out" / RECORD).read_text())
     listed = {each["path"] for each in record["files"]}
-    assert listed == files_for(lock, "android") | {"tiers.lock.json"}
+    assert listed == files_for(lock, "android") | BESIDE - {RECORD}
 
 
 def test_a_lock_in_its_bundle_needs_no_other_word(root: Path, lock: Path, tmp_path: Path) -> None:

@@ -269,8 +269,8 @@ def test_a_bare_python_delivers_and_says_why_not(
         )  # fmt: skip
 
     done = bare(lock, "--platform", "android", "--json")
-    assert (done.returncode, "38 written" in done.stderr) == (0, True)
-    assert len(json.loads(done.stdout)["done"]["written"]) == 38
+    assert (done.returncode, "39 written" in done.stderr) == (0, True)
+    assert len(json.loads(done.stdout)["done"]["written"]) == 39
     assert bare(lock, "--platform", "android", "--check").returncode == 0
     changed_policy(root, lock)
     done = bare(lock, "--platform", "android")

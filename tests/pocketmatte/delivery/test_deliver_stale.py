@@ -97,14 +97,41 @@ def test_the_option_that_was_left_out_is_named(root: Path, tmp_path: Path) -> No
     given = write_results(tmp_path / "results", device_result(root, "t05"))
     lock = write_lock(root, tmp_path / "x.json", policy, every=True, results=(given,))
     out, again = tmp_path / "out", "or run pocketmatte select again"
-    both = f"give --policy and --results as select had it, {again}"
-    assert refused(root, lock, out).endswith(both)
-    assert reasons(root, lock, out).endswith(f"{lock} is stale; {both}")
+    every = f"give --policy, --network and --results as select had them, {again}"
+    assert refused(root, lock, out).endswith(every)
+    assert reasons(root, lock, out).endswith(f"{lock} is stale; {every}")
     only = f"; give --results as select had it, {again}"
     assert refused(root, lock, out, policy=policy).endswith(only)
     edit(root / "manifest.json", lambda held: held.update(pocketmatte="1"))
     fresh = refused(root, lock, out, policy=policy, results=(given,))
     assert fresh.endswith("; run pocketmatte select again")
+
+
+def test_the_networks_that_a_lock_was_chosen_for_are_asked_for(root: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "app.toml"
+    policy.write_text('schema_version = 1\nnetworks = ["rvm"]\n')
+    out, again = tmp_path / "out", "or run pocketmatte select again"
+    for number, (given, networks) in enumerate([(None, "rvm"), (policy, "fusion")]):
+        lock = write_lock(root, tmp_path / f"{number}.json", given, every=True, networks=networks)
+        options = "--network" if given else "--policy and --network"
+        as_before = "it" if given else "them"
+        said = refused(root, lock, out, policy=given)
+        assert said.endswith(f"; give {options} as select had {as_before}, {again}")
+        told = refused(root, lock, out, policy=given, networks="rvm,fusion")
+        assert "--network" not in told
+        done = delivery(root, lock, tmp_path / f"out{number}", policy=given, networks=networks).done
+        assert done is not None
+
+
+def test_a_model_of_latencies_that_a_policy_asked_for_is_asked_for(
+    root: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "app.toml"
+    policy.write_text('schema_version = 1\nprior = "roofline"\n')
+    lock = write_lock(root, tmp_path / "x.json", policy, every=True)
+    said = refused(root, lock, tmp_path / "out")
+    assert "the model of latencies changed: roofline" in said
+    assert said.endswith("; give --policy as select had it, or run pocketmatte select again")
 
 
 def test_a_frozen_lock_is_not_chosen_again_and_its_inputs_still_count(

@@ -5,7 +5,9 @@ Gradle itself was never there: that it calls what is declared, and when, is not 
 
 import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,52 @@ def test_a_call_that_gradle_has_not_is_noticed(
     task.write_text(task.read_text().replace("neighbours.orNull", "neighbours.orNothing"))
     said = compile_kotlin([declarations, sources], tmp_path / "classes")
     assert "unresolved reference: orNothing" in said
+
+
+# Runs a module and says of every file that it opens where it lies, from this folder, and at once:
+# the module ends the process without a word.
+LISTING = """
+import os, runpy, sys
+def note(event, given):
+    if event == "open" and isinstance(given[0], str):
+        os.write(1, os.path.relpath(os.path.realpath(given[0])).encode() + b"\\n")
+sys.addaudithook(note)
+sys.argv[:1] = []
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+def included(patterns: Iterable[str], name: str) -> bool:
+    """Say whether a file is of a Gradle tree with these patterns."""
+    regular = (re.escape(p).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*") for p in patterns)
+    return any(re.fullmatch(each, name) for each in regular)
+
+
+def test_whatever_the_command_reads_of_the_sources_is_an_input_of_the_task(
+    root_folder: Path, project: Path, tmp_path: Path
+) -> None:
+    bundle = bundle_with_packages(tmp_path / "bundle", networks=("rvm",), tiers=("t01", "t05"))
+    policy = tmp_path / "app.toml"
+    policy.write_text('schema_version = 1\nprior = "roofline"\nframe_ms = 33.3\n')
+    lock = write_lock(bundle, tmp_path / "tiers.lock.json", policy, every=True, platform="android")
+    words = ["pocketmatte.selection", "deliver", lock, "--bundle", bundle, "--policy", policy]
+    words += ["--platform", "android", "--neighbours", "1", "--out", tmp_path / "out"]
+    done = subprocess.run(
+        [sys.executable, "-B", "-s", "-c", LISTING, *map(str, words)],
+        cwd=root_folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    read = {
+        name
+        for name in done.stdout.splitlines()
+        if not name.startswith("..") and "__pycache__" not in name and "site-packages" not in name
+    }
+    assert "pocketmatte/selection/delivery/delivering.py" in read
+    assert "pocketmatte/cost_model/host_rates.json" in read
+    text = (project / "src/main/kotlin/DeliveryPlugin.kt").read_text()
+    patterns = re.findall(r'"([\w/*.]+)"', " ".join(re.findall(r"tree\.include\((.*)\)", text)))
+    assert {name for name in read if not included(patterns, name)} == set()
+    assert included(patterns, "pocketmatte/bundle.py")
+    assert not included(patterns, "pocketmatte/cost_model/a/works.json")
 
 
 def test_every_input_of_the_task_says_how_it_counts(project: Path) -> None:

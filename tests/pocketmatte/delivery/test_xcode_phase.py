@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.pocketmatte.delivery.delivered import below, edit
+from tests.pocketmatte.delivery.delivered import below, edit, write_lock
 
 SHELLS = [each for each in ("dash", "bash", "busybox") if shutil.which(each)]
 
@@ -109,6 +109,15 @@ def test_a_stale_lock_fails_the_build_with_the_reason(script: Path, xcode: dict[
     assert run(script, xcode | {"POCKETMATTE_FROZEN": "YES"}).returncode == 1  # with a policy
     frozen = xcode | {"POCKETMATTE_FROZEN": "YES", "SCRIPT_INPUT_FILE_COUNT": "3"}
     assert run(script, frozen).returncode == 0
+
+
+def test_a_lock_of_some_networks_is_checked_for_those(script: Path, xcode: dict[str, str]) -> None:
+    bundle, lock = Path(xcode["SCRIPT_INPUT_FILE_2"]).parent, Path(xcode["SCRIPT_INPUT_FILE_1"])
+    write_lock(bundle, lock, Path(xcode["SCRIPT_INPUT_FILE_3"]), every=True, networks="rvm")
+    assert "is stale: policy: fusion is new" in refused(script, xcode)
+    done = run(script, xcode | {"POCKETMATTE_NETWORKS": "rvm"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {name.partition("/")[0] for name in below(app(xcode)) if "/" in name} == {"rvm"}
 
 
 def test_a_missing_file_fails_the_build_with_the_reason(
@@ -211,3 +220,17 @@ def test_the_plugin_and_the_command_know_the_same_options(request: pytest.Fixtur
     add_deliver(parser)
     known = {each for action in parser._actions for each in action.option_strings}
     assert {"--check", "--policy", "--frozen"} < used <= known
+
+
+def test_every_build_can_say_all_that_a_lock_is_chosen_again_by(
+    request: pytest.FixtureRequest,
+) -> None:
+    root = request.config.rootpath
+    steps = (
+        "ios_harness/Delivery/Plugins/MatteCheck/Settings.swift",
+        "ios_harness/Delivery/deliver.sh",
+        "android_harness/gradle/delivery/src/main/kotlin/DeliverCommand.kt",
+    )
+    needed = {"--policy", "--results", "--network", "--neighbours", "--frozen"}
+    for step in steps:
+        assert needed <= set(re.findall(r"--[a-z]+", (root / step).read_text())), step

@@ -49,7 +49,7 @@ def test_added_as_json(cli: CLI, tmp_path: Path, store: Path) -> None:
 def test_a_bundle_that_is_none_adds_nothing(cli: CLI, tmp_path: Path, store: Path) -> None:
     file = written(tmp_path / "a.json", made())
     said = cli("results-add", file, "--store", store, "--bundle", tmp_path)
-    assert "holds no manifest.json" in said.refusal(1)
+    assert "holds no manifest.json" in said.refusal(2)
     assert not store.exists()
 
 

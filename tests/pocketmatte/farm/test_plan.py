@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from export.artifact import write_text
 from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described
@@ -47,14 +49,18 @@ def test_orientations_are_searched_apart(tmp_path: Path) -> None:
     assert found == ["fusion/t01/search-w8-w8a8", "fusion/t01-portrait/search-w8-w8a8"]
 
 
-def test_what_is_recorded_is_not_searched_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_is_recorded_is_not_searched_again(tmp_path: Path, refused: bool) -> None:
     ((_, record),) = module.made_records(
         SPEC, network_of(SPEC, untrained(SPEC)), {"w8": quantisation_key(SPEC, "w8", WEIGHTS)}
     )
-    write_text(tmp_path / module.record_path(SPEC, "w8"), record.model_dump_json())
+    place = tmp_path / (module.refusal_path if refused else module.record_path)(SPEC, "w8")
+    write_text(place, record.model_dump_json())
     tasks = {task.name: task for task in tasks_of(tmp_path, captures())}
     assert tasks["fusion/t01/attend-w8"].after == ()
     assert tasks["fusion/t01/attend-w8a8"].after == ("fusion/t01/search-w8a8",)
     job = tasks["fusion/t01/search-w8a8"].job
-    assert records_with(job) == {"w8a8": "fusion/t01/quantisation-w8a8.json"}
+    assert records_with(job) == {
+        "w8a8": ("fusion/t01/quantisation-w8a8.json", "results/refused-fusion-t01-w8a8.json")
+    }
     assert records_with(tasks["fusion/t01/attend-fp32"].job) == {}

@@ -1,5 +1,6 @@
 """What a build made before is copied, and never what is not what it was."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from export.atomic import PARTIAL
 from export.manifest import read_manifest
+from pocketmatte.farm import store as store_module
 from pocketmatte.farm.store import Store
 
 FP32, FP16 = "rvm/t01/matte-fp32.onnx", "rvm/t01/matte-fp16.onnx"
@@ -93,3 +96,51 @@ def test_a_folder_that_cannot_be_made_is_refused(
     (tmp_path / "file").touch()
     said = cli(*words, "--cache", tmp_path / "file", "--out", tmp_path / "out")
     assert said.refusal(2).startswith(f"--cache is {tmp_path / 'file'}, which cannot be made")
+
+
+def test_two_builds_that_keep_the_same_at_once_do_not_meet(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = next(each for each in read_manifest(bundle).artifacts if each.path == FP32)
+    held = tmp_path / "store" / "objects" / entry.sha256
+    copy, meanwhile = store_module._copy, [True]
+
+    def interrupted(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")  # and then the other build comes and ends
+        if meanwhile:
+            meanwhile.clear()
+            Store(tmp_path / "store").keep(entry, bundle)
+            assert held.read_bytes() == (bundle / FP32).read_bytes()
+        copy(source, target)
+
+    monkeypatch.setattr(store_module, "_copy", interrupted)
+    Store(tmp_path / "store").keep(entry, bundle)
+    assert held.read_bytes() == (bundle / FP32).read_bytes()
+    assert [path.name for path in held.parent.iterdir()] == [entry.sha256]
+
+
+def test_what_is_deleted_while_it_is_read_is_no_find(
+    bundle: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = next(each for each in read_manifest(bundle).artifacts if each.path == FP32)
+    copy = store_module._copy
+
+    def too_late(source: Path, target: Path) -> None:
+        shutil.rmtree(store)
+        copy(source, target)
+
+    monkeypatch.setattr(store_module, "_copy", too_late)
+    out = tmp_path / "out"
+    out.mkdir()
+    assert Store(store).fetch(entry.build_key, FP32, out) is None
+    assert not list((out / FP32).parent.iterdir())
+
+
+def test_what_a_killed_build_left_half_written_goes_after_a_day(store: Path) -> None:
+    new, old = (store / "objects" / f".{name}{PARTIAL}" for name in ("new", "old"))
+    for path in (new, old):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    Store(store)
+    assert new.exists()
+    assert not old.exists()

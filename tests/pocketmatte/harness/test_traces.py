@@ -1,5 +1,6 @@
 """The way of reference traces through trace, verify and build."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from export.manifest import read_manifest
 from export.trace import DATA_NAME, TRACE_NAME
 from export.trace_data import TraceReader
+from pocketmatte import build_key
 
 TRACE = "traces/rvm/t01"
 FEW = ("--frames", 2)
@@ -97,7 +99,7 @@ def test_a_build_of_other_weights_drops_the_trace(
     words = ("build", "--network", "rvm", "--tier", "t01", "--format", "onnx")
     said = cli(*words, "--recipe", "fp32,fp16", "--weights", zero_weights, "--out", traced)
     assert said.code == 0
-    assert f"dropped: {TRACE}: its files are of other weights now" in said.err
+    assert f"dropped: {TRACE}: it is of other weights, code or limits" in said.err
     assert read_manifest(traced).traces == []
     assert not (traced / TRACE).exists()
 
@@ -109,6 +111,30 @@ def test_a_build_of_the_same_weights_keeps_the_trace(
     assert cli(*words, "--weights", t01_weights, "--out", traced).code == 0
     assert len(read_manifest(traced).traces) == 1
     assert (traced / TRACE / TRACE_NAME).is_file()
+
+
+@pytest.mark.parametrize("changed", ["limits", "_source_digest"])
+def test_a_trace_of_other_code_or_limits_is_dropped_or_recorded_again(
+    cli: Callable[..., Any],
+    traced: Path,
+    t01_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+) -> None:
+    held = getattr(build_key, changed)
+    other = {
+        "limits": lambda name: dataclasses.replace(held(name), matte_mad=0.5),
+        "_source_digest": lambda network: held(network)[::-1],
+    }
+    monkeypatch.setattr(build_key, changed, other[changed])
+    assert cli("trace", traced, "--json").json()["traces"][0]["outcome"] == "recorded"
+    assert cli("trace", traced, "--json").json()["traces"][0]["outcome"] == "kept"
+    monkeypatch.undo()
+    words = ("build", "--network", "rvm", "--tier", "t01", "--format", "onnx")
+    said = cli(*words, "--weights", t01_weights, "--out", traced)
+    assert f"dropped: {TRACE}: it is of other weights, code or limits" in said.err
+    assert read_manifest(traced).traces == []
+    assert not (traced / TRACE).exists()
 
 
 def test_a_trace_that_leads_out_of_the_bundle_is_refused(

@@ -16,6 +16,7 @@ from skimage import data
 
 from export.artifact import sha256_of, size_bytes_of
 from export.manifest import read_manifest, write_manifest
+from pocketmatte import quantise_report
 from pocketmatte.cli import run
 from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation import record as module
@@ -74,11 +75,17 @@ def test_they_are_proven_timed_and_offered(cli: CLI, bundle: Path) -> None:
     told = cli("quantize-report", bundle, "--picture", picture, "--json")
     assert told.code == 0
     rows = {(row["format"], row["recipe"]): row for row in json.loads(told.out)["rows"]}
+    timed = json.loads((bundle / "results/latency.json").read_text())["latencies"]
+    fastest = {each["path"]: each["min_ms"] for each in timed}
     assert set(rows) == {(form, name) for form in ("onnx", "coreml") for name in ("w8", "w8a8")}
-    for (form, _), row in rows.items():
+    for (form, recipe), row in rows.items():
         assert row["status"] == ("proven" if form == "onnx" else "evaluated")
         assert row["smaller"] > 1.9
-        assert form == "coreml" or row["faster"] > 0
+        if form == "coreml":  # nothing times it here
+            assert row["faster"] is None
+        else:
+            own, single = (fastest[f"scribble/t01/correct-{r}.onnx"] for r in (recipe, "fp32"))
+            assert row["faster"] == pytest.approx(single / own)
         assert row["stable"] is not None
         assert 0 < row["flipped"] < 1e-2
         assert row["offered"]
@@ -94,6 +101,33 @@ def test_a_report_before_anything_was_measured_says_what_to_run(cli: CLI, bundle
     lines = [line.rstrip() for line in done.out.splitlines() if "scribble t01" in line]
     assert len(lines) == 4
     assert all(line.endswith(" no") for line in lines)  # offered
+
+
+def test_programs_of_which_one_was_not_verified_are_not_offered(cli: CLI, bundle: Path) -> None:
+    cli("verify", bundle)
+    entries = {entry.path: entry for entry in read_manifest(bundle).artifacts}
+    rounded, single = entries[ONNX], entries["scribble/t01/correct-fp32.onnx"]
+    verdicts = quantise_report.verdicts_of(bundle)
+
+    def row(*rebuilt: str) -> quantise_report.Row:
+        files, reference = (
+            [each, *(each.model_copy(update={"sha256": sha256}) for sha256 in rebuilt)]
+            for each in (rounded, single)
+        )
+        return quantise_report._row(bundle, files, reference, verdicts, {}, {})
+
+    assert (row(rounded.sha256).status, row(rounded.sha256).offered) == ("proven", True)
+    assert (row("0" * 64).status, row("0" * 64).offered) == (None, False)
+
+
+@pytest.mark.parametrize("name", ["parity", "latency"])
+@pytest.mark.parametrize("content", ["{", "[]", '{"artifacts": [1]}', '{"latencies": [{}]}', "{}"])
+def test_damaged_results_are_refused(cli: CLI, bundle: Path, name: str, content: str) -> None:
+    (bundle / "results" / f"{name}.json").write_text(content)
+    done = cli("quantize-report", bundle)
+    assert done.code == 1
+    assert f"results/{name}.json is no result of" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_clips_stand_beside_those_of_single_precision(

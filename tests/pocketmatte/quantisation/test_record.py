@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.artifact import write_text
 from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation import record as module
 from pocketmatte.quantisation.record import (
@@ -18,6 +19,7 @@ from pocketmatte.quantisation.record import (
 )
 from pocketmatte.quantisation.simulation import Simulation
 from pocketmatte.scene import pictured_scene
+from pocketmatte.signing.listing import listing
 from tiers.errors import BundleError, ExportError
 from tiers.ladder import tier
 from tiers.spec import TierSpec
@@ -80,9 +82,40 @@ def test_a_tier_that_eight_bits_do_not_hold_is_not_offered(
     made: QuantisationRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beyond = made.model_copy(update={"excess": 1.7})
-    monkeypatch.setattr(module, "made_records", lambda *_: [("w8a8", beyond)])
-    with pytest.raises(ExportError, match=r"scribble t01 cannot be held in w8a8: .* 1.7 times"):
-        record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY)
+    calls: list[object] = []
+
+    def found(*given: object) -> list[tuple[str, QuantisationRecord]]:
+        calls.append(given)
+        return [("w8a8", beyond)]
+
+    monkeypatch.setattr(module, "made_records", found)
+    write_text(tmp_path / record_path(SPEC, "w8a8"), "of other weights, which it did hold")
+    for _ in range(2):
+        with pytest.raises(ExportError, match=r"scribble t01 cannot be held in w8a8: .* 1.7 times"):
+            record_of(tmp_path, SPEC, "w8a8", NETWORK, KEY)
+    assert len(calls) == 1  # what was found is kept, among results, where no signature minds it
+    assert not (tmp_path / record_path(SPEC, "w8a8")).exists()
+    assert listing(tmp_path).files == {}
+
+
+@pytest.mark.parametrize("linked", ["lock", "folder"])
+def test_a_link_out_of_the_bundle_is_refused_and_what_it_leads_to_stays(
+    made: QuantisationRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: str
+) -> None:
+    monkeypatch.setattr(module, "made_records", lambda *_: [("w8a8", made)])
+    root, elsewhere = tmp_path / "bundle", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("kept")
+    folder = (root / record_path(SPEC, "w8a8")).parent
+    folder.parent.mkdir(parents=True)
+    if linked == "folder":
+        folder.symlink_to(elsewhere)
+    else:
+        folder.mkdir()
+        (folder / ".quantisation-w8a8.json.lock").symlink_to(elsewhere / "file")
+    with pytest.raises(BundleError, match=r"cannot be opened|leads outside"):
+        record_of(root, SPEC, "w8a8", NETWORK, KEY)
+    assert [path.read_text() for path in elsewhere.iterdir()] == ["kept"]
 
 
 def test_shifts_bring_the_mean_of_every_channel_back() -> None:

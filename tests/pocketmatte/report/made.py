@@ -56,6 +56,7 @@ def latency(entry: dict[str, Any], p50_ms: float = 10.0, **changed: Any) -> dict
     return {
         "network": entry["network"], "tier": entry["tier"], "program": entry["program"],
         "path": entry["path"], "sha256": entry["sha256"], "p50_ms": p50_ms, "p90_ms": p50_ms * 1.2,
+        "min_ms": p50_ms * 0.9,
         "threads_requested": 1, "host": HOST, "samples_ms": [p50_ms], **changed,
     }  # fmt: skip
 

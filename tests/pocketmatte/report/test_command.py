@@ -127,6 +127,6 @@ def test_what_is_not_there_is_refused_and_no_page_is_written(
     out = tmp_path / "out.html"
     root = typical(tmp_path / "x")
     gone = tmp_path / "gone"
-    refusal = cli("report", root, "--html", out, "--no-thumbnails", option, gone).refusal(1)
+    refusal = cli("report", root, "--html", out, "--no-thumbnails", option, gone).refusal(2)
     assert refusal.startswith(str(gone))
     assert not out.exists()

@@ -147,3 +147,18 @@ def test_regressions_change_the_exit_code_where_that_is_asked_for(
     (change,) = said.json()["comparison"]["regressions"]
     assert (change["what"], change["reason"]) == ("verdict", "matte: why")
     assert cli("report", old, *words, new, "--fail-on-regression").code == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [("proven", 1), ("evaluated", 1), ("failed", 0)])
+def test_what_held_before_and_is_gone_changes_the_exit_code(
+    cli: Callable[..., Any], tmp_path: Path, status: str, code: int
+) -> None:
+    half = artifact(recipe="fp16")
+    old = written(tmp_path / "old", [ENTRY, half], [verdict(ENTRY), verdict(half, status)])
+    new = written(tmp_path / "new", [ENTRY], [verdict(ENTRY)])
+    words = ("--html", tmp_path / "out.html", "--no-thumbnails", "--json", "--against")
+    said = cli("report", new, *words, old, "--fail-on-regression")
+    assert said.code == code
+    assert ("gone, though it held before: rvm t01 onnx fp16" in said.err) == bool(code)
+    assert cli("report", new, *words, old).code == 0
+    assert cli("report", old, *words, new, "--fail-on-regression").code == 0

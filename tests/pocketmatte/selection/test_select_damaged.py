@@ -162,6 +162,9 @@ def test_one_damaged_result_among_good_ones_is_named(one: Path, tmp_path: Path) 
     (folder / "deeper").mkdir()
     (folder / "deeper" / "broken.json").write_text("{")
     (folder / ".unfinished.json").write_text("{")
+    (folder / ".lock").write_text("")  # of a store, for ever
+    file_by_file = [folder / "0.json", folder / ".lock", folder / ".unfinished.json"]
+    assert len(read_runs(file_by_file)) == 1
     with pytest.raises(PocketMatteError, match=r"broken\.json is no result"):
         read_runs([folder])
     (tmp_path / "empty").mkdir()

@@ -80,7 +80,7 @@ def test_options_outrank_what_a_network_has_of_its_own() -> None:
         ({"recipes": ["int4"]}, "recipes: no 'int4'; there are fp32, fp16, w8, w8a8"),
         ({"formats": {"android": ["tflite"]}}, "formats.android: no 'tflite'; there are"),
         ({"formats": {"windows": ["onnx"]}}, "formats: no 'windows'; there are android"),
-        ({"minimum_tier": "t13"}, "minimum_tier: it is 't13'; it must match"),
+        ({"minimum_tier": "t13"}, "minimum_tier: it is 't13'; it must be one of t01 to t12"),
         ({"prefer": "beauty"}, "prefer: it is 'beauty'; there are 'speed', 'size', 'listed'"),
         ({"process": "emulated"}, "process: it is 'emulated'; there are 'app_foreground'"),
         ({"networks": ["unknown"]}, "networks: no 'unknown'; there are rvm"),

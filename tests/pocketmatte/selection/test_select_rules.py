@@ -272,7 +272,8 @@ def test_among_files_of_a_tier_the_preference_decides(root: Path, prefer: str, r
     assert reason(lock, "t11", other) == "not_preferred"
 
 
-def test_what_was_measured_is_preferred_to_what_was_not(root: Path) -> None:
+@pytest.mark.parametrize("prefer", ["speed", "size", "listed"])
+def test_what_was_measured_is_preferred_to_what_was_not(root: Path, prefer: str) -> None:
     result = device_result(root, "t11", recipe="fp32", p95_ms=30.0)
-    found = taken(locked(root, "t11", result, frame_ms=33.3))
+    found = taken(locked(root, "t11", result, frame_ms=33.3, prefer=prefer))
     assert (found.recipe, found.basis) == ("fp32", "measured")

@@ -13,6 +13,7 @@ import pytest
 
 from export.artifact import sha256_of, size_bytes_of
 from pocketmatte.selection import shipping
+from pocketmatte.selection.__main__ import main
 from pocketmatte.selection.front import Request, run
 from pocketmatte.selection.lock import lock_text
 from pocketmatte.selection.shipping import ship
@@ -63,7 +64,8 @@ def test_exactly_the_files_of_the_lock_are_copied(root: Path, lock: Path, tmp_pa
     out = tmp_path / "out"
     done = ship(lock, root, out)
     assert below(out) == [
-        "fusion/t05/attend-fp16.pte", "fusion/t05/fuse-fp16.pte", "tiers.lock.json",
+        "fusion/t05/attend-fp16.pte", "fusion/t05/fuse-fp16.pte", "manifest.json",
+        "tiers.lock.json",
     ]  # fmt: skip
     assert list(done.files) == below(out)[:2]
     assert done.size_bytes == 400
@@ -88,6 +90,7 @@ def test_folders_are_copied_with_all_that_is_in_them(tmp_path: Path) -> None:
     lock.write_text(lock_text(made))
     ship(lock, root, tmp_path / "out")
     assert below(tmp_path / "out") == [
+        "manifest.json",
         "rvm/t01/matte-fp16.mlpackage/Data/weight.bin",
         "rvm/t01/matte-fp16.mlpackage/Manifest.json",
         "tiers.lock.json",
@@ -105,7 +108,7 @@ def test_a_folder_of_an_earlier_lock_is_replaced_whole(
     other.write_text(lock_text(locked(root, "t01")))
     ship(other, root, out)
     assert below(out)[:2] == ["fusion/t01/attend-fp16.pte", "fusion/t01/fuse-fp16.pte"]
-    assert len(below(out)) == 3
+    assert below(out)[2:] == ["manifest.json", "tiers.lock.json"]
 
 
 @pytest.mark.parametrize("name", ["note.txt", "fusion/t05/mine.pte", "deep/er/note.txt"])
@@ -213,7 +216,7 @@ def test_a_thousand_corrupted_locks_ship_what_they_say_or_nothing(
         lock.write_bytes(data)
         said[refused_or(lambda: ship(lock, root, out))] += 1
         if out.exists():
-            shipped = set(below(out)) - {"tiers.lock.json"}
+            shipped = set(below(out)) - {"manifest.json", "tiers.lock.json"}
             assert all(sha256_of(out / name) == listed[name] for name in shipped)
             assert (out / "tiers.lock.json").read_bytes() == data
             shutil.rmtree(out)
@@ -260,6 +263,18 @@ def test_the_command_says_what_it_copied(
     assert said.json()["files"] == below(out)[:2]
     inside = shutil.copy(lock, root / "tiers.lock.json")
     assert cli("bundle", inside, "--out", tmp_path / "again").code == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_bare_python_says_the_same(
+    root: Path, lock: Path, tmp_path: Path, cli: Callable[..., Any],
+    capfd: pytest.CaptureFixture[str], words: list[str],
+) -> None:  # fmt: skip
+    given = ["bundle", str(lock), "--bundle", str(root), "--out", str(tmp_path / "out"), *words]
+    assert main(given) == 0
+    bare = capfd.readouterr()
+    assert bare.err == f"pocketmatte: 2 files, 0.00 MB in {tmp_path / 'out'}\n"
+    assert bare.out == cli(*given).out
 
 
 def test_the_command_wants_a_bundle(lock: Path, tmp_path: Path, cli: Callable[..., Any]) -> None:

@@ -13,8 +13,13 @@ from pocketmatte.selection.held import read_held
 from pocketmatte.selection.policy import Policy
 from pocketmatte.selection.tier_picture import picture
 from pocketmatte.selection.tier_table import Row, merged, rows_of
-from tests.pocketmatte.selection.shipped import TIERS, write_bundle
+from tests.pocketmatte.selection.shipped import TIERS, device_result, write_bundle, write_results
 from tiers.errors import BundleError
+
+NO_DEVICE = {
+    "physical_device": False, "latency_valid": False, "min_runs_met": True,
+    "min_seconds_met": True, "thermal_ok": None, "not_debuggable": None,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +118,27 @@ def test_an_estimate_is_printed_as_one(cli: Callable[..., Any]) -> None:
     for row in json.loads(said.out)["estimates"]:
         assert row["basis"] == "estimate"
         assert 0 < row["low_ms"] <= row["ms"] <= row["high_ms"]
+    assert said.err.startswith("of android t11, by roofline ")
     assert "estimates, of measured files too" in said.err
     host = cli("estimate", "rvm", "--host", "--format", "onnx", "--recipe", "w8a8")
     assert host.code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        (["--device", "Galaxy S24 Ultra"], "executorch"),
+        (["--class", "t09", "--platform", "ios"], "coreml"),
+        (["--class", "t09", "--platform", "ipados"], "coreml"),
+        (["--class", "t09", "--platform", "ios", "--format", "onnx"], "onnx"),
+        (["--host"], "executorch"),
+    ],
+)
+def test_an_estimate_is_of_the_format_that_the_device_runs(
+    cli: Callable[..., Any], words: list[str], form: str
+) -> None:
+    said = cli("estimate", "rvm", *words, "--tier", "t04", "--json")
+    assert {row["format"] for row in json.loads(said.out)["estimates"]} == {form}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +148,18 @@ def test_an_estimate_is_printed_as_one(cli: Callable[..., Any]) -> None:
         (["rvm", "--host", "--class", "t01"], "give one of --device, --class and --host"),
         (["nothing", "--host"], "nothing"),
         (["rvm", "--host", "--tier", "t13"], "t13"),
-        (["rvm", "--host", "--format", "coreai"], "the model has nothing of rvm"),
+        (
+            ["rvm", "--host", "--format", "coreai"],
+            "the model has nothing of rvm as 'coreai'; give another --format: executorch, onnx",
+        ),
+        (
+            ["rvm", "--class", "t05", "--format", "nonsense"],
+            "give another --format: executorch, coreml, onnx, coreml-stateful, coreml-image",
+        ),
+        (
+            ["rvm", "--class", "t05", "--recipe", "w8"],
+            "nothing of rvm as executorch w8; give another --recipe: fp32, fp16, w8a8",
+        ),
         (["rvm", "--device", "no such phone"], "no device 'no such phone' in the table"),
     ],
 )
@@ -136,6 +170,36 @@ def test_an_estimate_of_what_there_is_not_is_refused(
     assert said.code == 2
     assert told in said.err
     assert said.out == ""
+
+
+def test_an_estimate_makes_no_ratio_of_shell_and_app(
+    parts: list[Path], tmp_path: Path, cli: Callable[..., Any]
+) -> None:
+    app = write_results(tmp_path / "app", device_result(parts[0], "t04", p95_ms=9.0))
+    shell = write_results(
+        tmp_path / "shell", device_result(parts[0], "t05", p95_ms=900.0, process="adb_shell")
+    )
+
+    def estimates(*results: Path) -> Any:
+        given = [word for each in results for word in ("--results", each)]
+        return cli("estimate", "fusion", "--class", "t11", "--json", *given).json()["estimates"]
+
+    assert estimates(app, shell) == estimates(app) != estimates(shell) != estimates()
+
+
+def test_a_result_that_does_not_count_moves_nothing_in_the_table(
+    parts: list[Path], tmp_path: Path, cli: Callable[..., Any]
+) -> None:
+    def rows(name: str, **changed: Any) -> Any:
+        result = device_result(parts[0], "t04", p95_ms=900.0, **changed)
+        given = write_results(tmp_path / name, result)
+        words = ("--platform", "android", "--budget-fps", "30", "--results", given)
+        return cli("tier-table", *parts, *words, "--json").json()["rows"]
+
+    assert rows("valid") != rows("emulated", process="host", validity=NO_DEVICE)
+    subject = device_result(parts[0], "t04")["subject"]
+    of_other_files = subject | {"files": [subject["files"][0] | {"sha256": "f" * 64}]}
+    assert rows("other", subject=of_other_files) == rows("none", process="host", validity=NO_DEVICE)
 
 
 def ranks_of(page: str) -> dict[tuple[str, str, int], list[int]]:

@@ -80,7 +80,7 @@ def test_a_file_that_is_no_video_is_refused_before_anything_is_served(
 
 
 def test_a_bundle_that_is_none_is_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
-    assert "manifest.json" in cli("studio", "--bundle", tmp_path, "--no-browser").refusal(1)
+    assert "manifest.json" in cli("studio", "--bundle", tmp_path, "--no-browser").refusal(2)
 
 
 def test_without_its_libraries_it_says_what_to_install(

@@ -14,6 +14,8 @@ struct Settings: Decodable {
     let folder: String
     let policy: String?
     let results: [String]?
+    /// Those that `select` was told to choose for; all of the bundle or the policy if not given.
+    let networks: [String]?
     let neighbours: Int?
     let frozen: Bool?
 
@@ -39,6 +41,9 @@ struct Settings: Decodable {
         words += ["--layout", "assets", "--platform", "apple", "--check"]
         if let policy { words += ["--policy", path(policy)] }
         for each in results ?? [] { words += ["--results", path(each)] }
+        if let networks, !networks.isEmpty {
+            words += ["--network", networks.joined(separator: ",")]
+        }
         if let neighbours { words += ["--neighbours", String(neighbours)] }
         if frozen == true { words.append("--frozen") }
         return words

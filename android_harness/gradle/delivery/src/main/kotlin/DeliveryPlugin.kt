@@ -40,8 +40,9 @@ class DeliveryPlugin : Plugin<Project> {
         sources.set(given.sources)
         program.from(
             project.fileTree(given.sources) { tree ->
-                tree.include("pocketmatte/**/*.py", "pocketmatte/devices.toml")
-                tree.include("tiers/**/*.py", "export/**/*.py")
+                tree.include("pocketmatte/**/*.py", "tiers/**/*.py", "export/**/*.py")
+                tree.include("pocketmatte/devices.toml", "pocketmatte/devices.json")
+                tree.include("pocketmatte/cost_model/*.json")
             }
         )
         lock.set(given.lock)
