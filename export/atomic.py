@@ -57,23 +57,31 @@ def whole(path: Path) -> Iterator[Path]:
             remove(partial)
 
 
-def remove_partials(root: Path) -> None:
+def remove_partials(root: Path) -> list[Path]:
     """Delete what a killed run left half-written below ``root``; put back what was to be replaced.
 
     A folder that was moved aside goes back where no new one took its place.
+
+    Returns:
+        The folders that were put back.
     """
     for path in sorted(root.rglob(f".*{PARTIAL}"), reverse=True):
         remove(path)
-    for path in sorted(root.rglob(f".*{REPLACED}"), reverse=True):
-        _restore(path.with_name(path.name[1 : -len(REPLACED)]), path)
+    aside = {
+        path: path.with_name(path.name[1 : -len(REPLACED)])
+        for path in sorted(root.rglob(f".*{REPLACED}"), reverse=True)
+    }
+    return [place for path, place in aside.items() if _restore(place, path)]
 
 
-def _restore(path: Path, replaced: Path) -> None:
+def _restore(path: Path, replaced: Path) -> bool:
     """Put the old folder back where no new one took its place; delete it elsewhere."""
-    if replaced.is_dir() and not replaced.is_symlink() and not path.exists():
+    restored = replaced.is_dir() and not replaced.is_symlink() and not path.exists()
+    if restored:
         replaced.rename(path)
     else:
         remove(replaced)
+    return restored
 
 
 def remove(path: Path) -> None:

@@ -89,8 +89,8 @@ def build(
     store = None if means.cache is None else Store(means.cache)
     make_bundle_folder(out)
     with locked(out):
-        remove_partials(out)
-        yield from _build(out, asked, given, store, means, on_plan)
+        restored = remove_partials(out)
+        yield from _build(out, asked, given, store, means, on_plan, restored)
 
 
 def _build(
@@ -100,6 +100,7 @@ def _build(
     store: Store | None,
     means: Means,
     on_plan: Callable[[float], object],
+    restored: Sequence[Path],
 ) -> Iterator[Event]:
     before = _manifest(out)
     seeds = Seeds(out)
@@ -114,7 +115,7 @@ def _build(
     _require_fit(plan.jobs, weights)
     files = {each.sha256: each for own in weights.values() for each in own.values()}
     placed = [*(place_weights(out, each) for each in files.values()), *sources.values()]
-    bundle = GrowingBundle(out, before, plan, placed)
+    bundle = GrowingBundle(out, before, plan, placed, restored)
     bundle.save()
     yield from plan.events
     yield from bundle.drop()

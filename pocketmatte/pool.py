@@ -20,7 +20,7 @@ def run_jobs(
     function: Callable[[Job], Result],
     jobs: Sequence[Job],
     at_once: int,
-    clean: Callable[[], None] = lambda: None,
+    clean: Callable[[], object] = lambda: None,
 ) -> Iterator[Result]:
     """Yield ``function(job)`` of each job as it ends.
 
@@ -44,7 +44,7 @@ def run_jobs(
 
 @contextlib.contextmanager
 def workers(
-    at_once: int, clean: Callable[[], None] = lambda: None
+    at_once: int, clean: Callable[[], object] = lambda: None
 ) -> Iterator[concurrent.futures.Executor]:
     """Give processes that do jobs; what is submitted must be importable there.
 

@@ -23,10 +23,16 @@ class GrowingBundle:
         before: Its manifest before the build.
         plan: What is there already, and what is to be done.
         placed: Weights of the build.
+        restored: Folders that an earlier build had moved aside when it was killed.
     """
 
     def __init__(
-        self, out: Path, before: Manifest, plan: Plan, placed: Sequence[WeightsEntry]
+        self,
+        out: Path,
+        before: Manifest,
+        plan: Plan,
+        placed: Sequence[WeightsEntry],
+        restored: Sequence[Path] = (),
     ) -> None:
         self._out, self._before, self._entries = out, before, plan.entries
         self._weights = {entry.digest: entry for entry in (*before.weights, *placed)}
@@ -34,7 +40,7 @@ class GrowingBundle:
             (job.spec.network, job.spec.name, job.spec.orientation, job.weights.digest)
             for job in plan.jobs
         }
-        self._failed: set[str] = set()
+        self._stray = {path.relative_to(out).as_posix() for path in restored}
         self._packages = [p for p in before.packages if unchanged(p, plan.entries)]
         self._traces = [
             trace for trace in before.traces if trace_key(trace) in held and is_current(trace)
@@ -42,15 +48,15 @@ class GrowingBundle:
 
     def add(self, done: Done) -> None:
         """Take in what was built."""
-        self._failed |= {event.path for event, entry in done.files if entry is None}
+        self._stray |= {event.path for event, entry in done.files if entry is None}
         self._entries |= {entry.path: entry for _, entry in done.files if entry is not None}
         self.save()
 
     def sweep(self) -> None:
         """Delete what a bundle no longer rests on: nothing in it may be of no entry.
 
-        Weights that nothing is made of now, files that could not be built again, and what tiers
-        were quantised with of which nothing was built.
+        Weights that nothing is made of now, files that could not be built again or that were put
+        back and are no longer listed, and what tiers were quantised with of which nothing is there.
 
         Raises:
             BundleError: If the disk refuses, or a link leads out of the bundle.
@@ -62,7 +68,9 @@ class GrowingBundle:
                 relative = path.relative_to(self._out).as_posix()
                 if relative not in listed:
                     remove(inside(self._out, relative))
-        for relative in self._failed - self._entries.keys():
+        held = {*self._entries, *(each.path for each in self._packages)}
+        held |= {trace.path for trace in self._traces}
+        for relative in self._stray - held:
             remove(inside(self._out, relative))
 
     def _used(self) -> set[str]:

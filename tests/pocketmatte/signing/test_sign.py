@@ -162,7 +162,7 @@ def test_what_is_no_bundle_is_not_signed_and_left_as_it_was(
 ) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
-    line = cli("sign", folder, "--key", keys.private).refusal(1)
+    line = cli("sign", folder, "--key", keys.private).refusal(2)
     assert f"holds no {MANIFEST}" in line
     assert list(folder.iterdir()) == []
 
