@@ -119,6 +119,8 @@ def _build(
     bundle.save()
     yield from plan.events
     yield from bundle.drop()
+    if not means.keep_going and any(event.outcome == "failed" for event in plan.events):
+        return
     tasks = tasks_of(out, plan.jobs)
     on_plan(sum(task.seconds for task in tasks))
     if not tasks or (yield from _done(out, tasks, means, store, bundle)):

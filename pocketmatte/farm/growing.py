@@ -41,6 +41,7 @@ class GrowingBundle:
             for job in plan.jobs
         }
         self._stray = {path.relative_to(out).as_posix() for path in restored}
+        self._stray |= {event.path for event in plan.events if event.outcome == "failed"}
         self._packages = [p for p in before.packages if unchanged(p, plan.entries)]
         self._traces = [
             trace for trace in before.traces if trace_key(trace) in held and is_current(trace)

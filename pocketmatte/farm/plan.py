@@ -25,7 +25,8 @@ class Plan:
 
     Attributes:
         entries: The manifest's entries of artifacts that are as they should be, by path.
-        events: Of these, as far as they were asked for.
+        events: Of these, as far as they were asked for, and of files that are known to fail: of
+            tiers that a recipe cannot hold.
         jobs: The rest.
     """
 
@@ -72,7 +73,15 @@ def planned(
                     plan.events.append(Event(path=path, outcome="cached"))
                 else:
                     stale.append(form)
-            if stale:
+            if stale and (refusal := _refusal(out, row, recipe, source)) is not None:
+                plan.events += [
+                    Event(
+                        path=artifact_path(row, contract.name, recipe, form), outcome="failed",
+                        reason=refusal,
+                    )
+                    for form in stale
+                ]  # fmt: skip
+            elif stale:
                 plan.jobs.append(
                     CaptureJob(
                         spec=row, program=contract.name, recipe=recipe, formats=tuple(stale),
@@ -126,6 +135,14 @@ def _task(job: Job, after: tuple[str, ...]) -> Task:
 def _recorded(out: Path, job: CaptureJob) -> bool:
     key = quantisation_key(job.spec, job.recipe, job.weights)
     return known_record(out, job.spec, job.recipe, key) is not None
+
+
+def _refusal(out: Path, row: TierSpec, recipe: str, weights: WeightsEntry) -> str | None:
+    """Return why a recipe cannot hold a tier, where an earlier build found that out."""
+    if recipe_of(recipe).floating:
+        return None
+    record = known_record(out, row, recipe, quantisation_key(row, recipe, weights))
+    return record.refusal if record is not None and record.refused else None
 
 
 def _up_to_date(out: Path, entry: Artifact | None, key: str, hashes: Hashes) -> bool:

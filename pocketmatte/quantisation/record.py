@@ -65,6 +65,15 @@ class QuantisationRecord(BaseModel):
         return self.excess > 1
 
     @property
+    def refusal(self) -> str:
+        """Why it is, where it is."""
+        return (
+            f"{self.network} {self.tier} cannot be held in {self.recipe}: with three quarters of "
+            f"its blocks in floating point it still loses {self.excess:.1f} times what is allowed "
+            f"(MAD {self.damage.mad:.1e}, {self.damage.flipped:.1e} change sides); take fp16"
+        )
+
+    @property
     def mixed(self) -> bool:
         """Whether blocks are kept in floating point."""
         return any(each.kept for each in self.programs.values())
@@ -132,12 +141,7 @@ def record_of(
     """
     record = records_of(root, spec, network, {recipe: key})[recipe]
     if record.refused:
-        msg = (
-            f"{spec.network} {spec.name} cannot be held in {recipe}: with three quarters of its "
-            f"blocks in floating point it still loses {record.excess:.1f} times what is allowed "
-            f"(MAD {record.damage.mad:.1e}, {record.damage.flipped:.1e} change sides); take fp16"
-        )
-        raise ExportError(msg)
+        raise ExportError(record.refusal)
     return record
 
 

@@ -80,3 +80,23 @@ def test_a_tier_that_lies_elsewhere_is_refused_and_nothing_is_written_there(
     assert said.code == 1
     assert "leads outside the bundle" in said.err
     assert not list(elsewhere.iterdir())
+
+
+def test_what_is_known_to_fail_is_not_tried_again_and_its_old_file_goes(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = bundle / "rvm" / "t01" / "matte-w8a8.onnx"
+    old.write_text("of other weights, which eight bits did hold")
+    tried: list[object] = []
+    monkeypatch.setattr("pocketmatte.farm.plan._refusal", refused_in_w8a8)
+    monkeypatch.setattr("pocketmatte.farm.here.run", lambda _, job: tried.append(job))
+    said = cli(*words(bundle, t01_weights, "fp32,w8a8"), "--json")
+    assert (said.code, tried) == (1, [])
+    found = {each["path"]: each["outcome"] for each in said.json()["artifacts"]}
+    assert found == {FP32: "kept", "rvm/t01/matte-w8a8.onnx": "failed"}
+    assert "failed: rvm/t01/matte-w8a8.onnx: it cannot be held in w8a8" in said.err
+    assert not old.exists()
+
+
+def refused_in_w8a8(_: Path, __: object, recipe: str, ___: object) -> str | None:
+    return "it cannot be held in w8a8" if recipe == "w8a8" else None

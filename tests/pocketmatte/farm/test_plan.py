@@ -8,8 +8,9 @@ from export.artifact import write_text
 from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described
 from pocketmatte.farm.jobs import CaptureJob, RecordJob, records_with
-from pocketmatte.farm.plan import tasks_of
+from pocketmatte.farm.plan import planned, tasks_of
 from pocketmatte.quantisation import record as module
+from pocketmatte.request import Request
 from tiers.ladder import tier
 from tiers.spec import TierSpec
 from tiers.weights import network_of, untrained
@@ -64,3 +65,23 @@ def test_what_is_recorded_is_not_searched_again(tmp_path: Path, refused: bool) -
         "w8a8": ("fusion/t01/quantisation-w8a8.json", "results/refused-fusion-t01-w8a8.json")
     }
     assert records_with(tasks["fusion/t01/attend-fp32"].job) == {}
+
+
+@pytest.mark.parametrize(("excess", "fails"), [(0.9, False), (1.7, True)])
+def test_what_a_recipe_was_found_not_to_hold_fails_before_anything_is_tried(
+    tmp_path: Path, excess: float, fails: bool
+) -> None:
+    key = quantisation_key(SPEC, "w8", WEIGHTS)
+    ((_, record),) = module.made_records(SPEC, network_of(SPEC, untrained(SPEC)), {"w8": key})
+    place = tmp_path / (module.refusal_path if fails else module.record_path)(SPEC, "w8")
+    write_text(place, record.model_copy(update={"excess": excess}).model_dump_json())
+    request = Request(
+        network="fusion", tiers=("t01",), formats=("onnx",), recipes=("fp32", "w8", "w8a8"),
+    )  # fmt: skip
+    plan = planned(tmp_path, [request], {("fusion", "t01"): WEIGHTS}, [], None)
+    assert ("w8" in {job.recipe for job in plan.jobs}) == (not fails)
+    assert {"fp32", "w8a8"} <= {job.recipe for job in plan.jobs}
+    assert [(event.path, event.outcome) for event in plan.events] == [
+        (f"fusion/t01/{program}-w8.onnx", "failed") for program in ("attend", "fuse") if fails
+    ]
+    assert all("fusion t01 cannot be held in w8: " in str(event.reason) for event in plan.events)
