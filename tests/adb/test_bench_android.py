@@ -190,6 +190,7 @@ def back(device: Device) -> None:
     device.within_reach()
     quietly("adb", "disconnect", device.serial)
     quietly("adb", "connect", device.serial)
+    quietly("adb", "-s", device.serial, "wait-for-device")  # it is listed a moment later
 
 
 def written(device: Device) -> list[str]:
