@@ -1,9 +1,10 @@
 """``pocketmatte build``: any part of the matrix, into a bundle."""
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -136,12 +137,10 @@ def formats_of(text: str) -> tuple[str, ...]:
     return tuple(name for name in names if name not in missing)
 
 
-def _by_stage(path: Path) -> str:
+def _by_stage(jobs: Sequence[Mapping[str, Any]]) -> str:
     """Return the seconds of all jobs of a build by stage, in words."""
-    import json
-
     stages: dict[str, float] = {}
-    for job in json.loads(path.read_text(encoding="utf-8"))["jobs"]:
+    for job in jobs:
         for name, seconds in job["stages"].items():
             stages[name] = stages.get(name, 0.0) + seconds
     return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in sorted(stages.items()))
@@ -168,6 +167,7 @@ def built(out: Path, requests: Sequence[Request], means: "Means | None" = None) 
     """Build every request into ``out``, with a bar and a line about what came of it."""
     from pocketmatte.build import RESULTS, Means, build
     from pocketmatte.host import peak_memory_bytes
+    from pocketmatte.results import FOLDER
 
     started = time.monotonic()
     total = sum(len(request.paths()) for request in requests)
@@ -190,12 +190,15 @@ def built(out: Path, requests: Sequence[Request], means: "Means | None" = None) 
         if event.reason:
             note(f"{event.outcome}: {event.path}: {event.reason}")
     counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-    memory = peak_memory_bytes()
+    memory, jobs = peak_memory_bytes(), []
+    if counts["built"]:
+        jobs = json.loads((out / FOLDER / f"{RESULTS}.json").read_text(encoding="utf-8"))["jobs"]
+        memory = max(memory, *(job["peak_bytes"] for job in jobs))  # each began to count anew
     note(
         f"{relative(out)}: {counted} in {seconds:.1f} s, at most {memory / 2**30:.1f} GiB a process"
     )
-    if counts["built"]:
-        note(f"in sum over all processes: {_by_stage(out / 'results' / f'{RESULTS}.json')}")
+    if jobs:
+        note(f"in sum over all processes: {_by_stage(jobs)}")
     if tried < total:
         note(f"stopped at the first failure: {total - tried} files were not tried")
     for network, names in _untrained(out).items():

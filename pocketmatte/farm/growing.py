@@ -60,7 +60,7 @@ class GrowingBundle:
         back and are no longer listed, and what tiers were quantised with of which nothing is there.
 
         Raises:
-            BundleError: If the disk refuses, or a link leads out of the bundle.
+            BundleError: If a link leads out of the bundle.
         """
         listed = {entry.path for entry in self._weights.values() if entry.digest in self._used()}
         listed |= {str(entry.notes.get("quantisation")) for entry in self._entries.values()}

@@ -163,7 +163,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _delete(path: Path) -> None:
     try:
-        remove(path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     except OSError as error:
         msg = f"{path} is damaged and cannot be deleted ({error.strerror}); delete it"
         raise BundleError(msg) from error

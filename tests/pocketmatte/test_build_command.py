@@ -10,6 +10,7 @@ from pocketmatte.build import Means
 from pocketmatte.commands import building
 from pocketmatte.console import Done
 from pocketmatte.farm.jobs import Event
+from pocketmatte.results import write_results
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,24 @@ def test_what_is_dropped_is_not_counted_as_tried(
     said = cli("build", *part, "--fail-fast", "--out", bundle)
     assert said.code == 1
     assert "stopped at the first failure: 1 files were not tried" in said.err
+
+
+def test_the_most_memory_is_that_of_the_hungriest_job(
+    cli: Callable[..., Any], bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes begin to count anew with every job, so that none of them knows it at its end."""
+
+    def build(*_: object) -> Iterator[Event]:
+        jobs = [{"stages": {"onnx": 1.0}, "peak_bytes": gib << 30} for gib in (3, 900, 2)]
+        write_results(bundle, "build", {"jobs": jobs})
+        yield Event(path="rvm/t01/matte-fp32.onnx", outcome="built")
+
+    monkeypatch.setattr("pocketmatte.build.build", build)
+    part = ("--network", "rvm", "--tier", "t01", "--format", "onnx", "--recipe", "fp32")
+    said = cli("build", *part, "--json", "--out", bundle)
+    assert said.json()["peak_memory_bytes"] == 900 << 30
+    assert "at most 900.0 GiB a process" in said.err
+    assert "onnx 3 s" in said.err
 
 
 @pytest.mark.parametrize(

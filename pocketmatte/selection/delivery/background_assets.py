@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from pocketmatte.selection.delivery.levels import levels_of
 from pocketmatte.selection.delivery.planning import Planned, Sources, made
+from pocketmatte.selection.families import FAMILIES
 from pocketmatte.selection.lock import FILE_NAME as LOCK_NAME
 from pocketmatte.selection.lock import Lock, LockedFile, Taken
 from pocketmatte.selection.rows import Platform
@@ -22,7 +23,7 @@ Download: TypeAlias = Literal["essential", "prefetch", "on-demand"]
 MOST_PACKS = 100
 MOST_BYTES = 200_000_000_000
 
-APPLE: tuple[Platform, ...] = ("ios", "ipados")
+APPLE = FAMILIES["apple"]
 APP = "app"
 INDEX = f"{APP}/packs.json"
 FILES = "files"  # where ba-package is run: selectors are relative to it
