@@ -37,7 +37,7 @@ from pocketmatte.commands.signing import keygen, sign_
 from pocketmatte.commands.studio import studio
 from pocketmatte.commands.training import recalibrate, train
 from pocketmatte.console import note
-from pocketmatte.cut.stopped import StoppedError
+from pocketmatte.stopped import StoppedError
 from tiers.errors import PocketMatteError, UsageError, was_interrupted
 
 _WRONG_USE = 2

@@ -2,6 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Literal, TypeAlias, get_args
+
+Status: TypeAlias = Literal["proven", "evaluated", "checked", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,3 +64,27 @@ class Parity:
     def passed(self) -> bool:
         """Whether every limit was kept."""
         return not self.failures
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What was found of one artifact, of a package of several, or of a trace.
+
+    Attributes:
+        path: Inside the bundle.
+        sha256: Of the file that was judged, as the manifest has it.
+        size_bytes: Likewise.
+        status: ``proven`` against PyTorch in its own runtime, ``evaluated`` against PyTorch
+            operation by operation because this machine lacks that runtime, or, of a package of
+            several, against their files; ``checked`` in structure only because its outputs are
+            Core ML's own 8-bit images, nothing called it or it is a trace, or ``failed``.
+        reasons: Why it failed, or why it was not run.
+        parity: The measured differences, where it ran.
+    """
+
+    path: str
+    sha256: str
+    size_bytes: int
+    status: Status
+    reasons: tuple[str, ...] = ()
+    parity: Parity | None = None

@@ -2,9 +2,9 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
 
 from export.artifact import inside
 from export.manifest import Artifact, Manifest, Package
@@ -19,45 +19,19 @@ from pocketmatte.matting.board import true_mask
 from pocketmatte.mlprogram.read import read_package
 from pocketmatte.package_proof import Task, differences
 from pocketmatte.parity import Candidate, compare_all
-from pocketmatte.parity_figures import Parity
+from pocketmatte.parity_figures import Parity, Status, Verdict
 from pocketmatte.pool import run_jobs
+from pocketmatte.proof_memory import ProofMemory
 from pocketmatte.runtimes.protocol import Session
 from tiers.contract import ProgramContract
 from tiers.errors import BundleError, PocketMatteError
 from tiers.ladder import tier as tier_of
-
-Status: TypeAlias = Literal["proven", "evaluated", "checked", "failed"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 _IMAGES = "coreml-image"
 _OF_IMAGES = (
     "how Core ML itself rounds to 8-bit images is not documented, so that these are held to no "
     "limit; they are evaluated where there is no Core ML"
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """What was found of one artifact, of a package of several, or of a trace.
-
-    Attributes:
-        path: Inside the bundle.
-        sha256: Of the file that was judged, as the manifest has it.
-        size_bytes: Likewise.
-        status: ``proven`` against PyTorch in its own runtime, ``evaluated`` against PyTorch
-            operation by operation because this machine lacks that runtime, or, of a package of
-            several, against their files; ``checked`` in structure only because its outputs are
-            Core ML's own 8-bit images, nothing called it or it is a trace, or ``failed``.
-        reasons: Why it failed, or why it was not run.
-        parity: The measured differences, where it ran.
-    """
-
-    path: str
-    sha256: str
-    size_bytes: int
-    status: Status
-    reasons: tuple[str, ...] = ()
-    parity: Parity | None = None
 
 
 def verify(
@@ -68,6 +42,7 @@ def verify(
     jobs: int = 1,
     foreign: str | None = None,
     on_tier: Callable[[str], None] = lambda _: None,
+    memory: ProofMemory | None = None,
 ) -> Iterator[Verdict]:
     """Judge every artifact of the bundle ``root``, tier by tier, then every package of several.
 
@@ -79,6 +54,7 @@ def verify(
         foreign: Key of ``runtimes.arm64.FOREIGN``: the files of its formats alone are judged, in
             its runtimes, and no packages.
         on_tier: Called with a path of each tier, and of each package, that is judged.
+        memory: Tiers that it has are not judged again, and those that are judged are kept in it.
 
     Raises:
         BundleError: If there is no manifest, or it is broken or empty, or holds no file that the
@@ -106,7 +82,9 @@ def verify(
         )
         for same in same_tier(whole)
     ]
-    for verdicts in run_jobs(judge, tiers, jobs):
+    before = [memory.recall(manifest, tier.artifacts) if memory else None for tier in tiers]
+    waiting = [tier for tier, known in zip(tiers, before, strict=True) if known is None]
+    for verdicts in itertools.chain(filter(None, before), _judged(waiting, jobs, memory)):
         on_tier(verdicts[0].path)
         failed |= {verdict.path for verdict in verdicts if verdict.status == "failed"}
         yield from verdicts
@@ -152,6 +130,15 @@ class Tier:
         """Return why an artifact is not run, or ``None``."""
         of_images = _OF_IMAGES if self.proves(entry) and entry.format == _IMAGES else None
         return prover_of(entry, self.foreign).unavailable() or of_images
+
+
+def _judged(
+    tiers: Sequence[Tier], jobs: int, memory: ProofMemory | None
+) -> Iterator[list[Verdict]]:
+    for verdicts in run_jobs(judge, tiers, jobs):
+        if memory is not None:
+            memory.keep(verdicts)
+        yield verdicts
 
 
 def judge(tier: Tier) -> list[Verdict]:

@@ -20,7 +20,7 @@ from pocketmatte.bundle import read_bundle
 from pocketmatte.console import note, stdout, table
 from pocketmatte.groups import same_tier
 from pocketmatte.quantise_report import REFERENCE, SMALLER, together_of, verdicts_of
-from pocketmatte.verify import STATUSES
+from pocketmatte.parity_figures import STATUSES
 from tiers.errors import PocketMatteError
 from tiers.ladder import LADDERS
 

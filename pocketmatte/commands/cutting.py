@@ -127,8 +127,8 @@ def cut_(
 def _cut(cut: "Cut") -> Done:
     """Cut with bars, say what was lost, and where the result is."""
     from pocketmatte.cut.run import cut_out
-    from pocketmatte.cut.stopped import StoppedError
     from pocketmatte.cut.work import unfinished
+    from pocketmatte.stopped import StoppedError
 
     try:
         made = cut_out(cut, progress)

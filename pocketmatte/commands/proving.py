@@ -19,12 +19,12 @@ from pocketmatte.console import (
     require_at_least,
     table,
 )
-from tiers.errors import UsageError
+from tiers.errors import UsageError, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pocketmatte.verify import Verdict
+    from pocketmatte.parity_figures import Verdict
 
 BundleArgument = Annotated[Path, typer.Argument(help="Folder that pocketmatte build wrote.")]
 ThreadsOption = Annotated[int, typer.Option(help="Threads of every runtime.")]
@@ -45,6 +45,9 @@ def verify_(
         str | None,
         typer.Option(help="native, arm64 or arm64:PROCESSOR; what this machine has, if not given."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with one that was stopped, if there is one.")
+    ] = False,
     key: Annotated[
         Path | None, typer.Option(help="Public key that must have signed the bundle.")
     ] = None,
@@ -64,6 +67,9 @@ def verify_(
     package that pocketmatte pack wrote must give the same bits as its file. Exits with 1 if
     anything fails. Figures are kept in results/parity.json of the bundle.
 
+    What a stopped run has judged is kept, tier by tier. With --resume it is not judged again where
+    files, options, code, tools and machine are still the same; failures always are.
+
     Those of --runtime are kept apart: parity-native.json and the like.
 
     --runtime native takes ExecuTorch files through the native runner; arm64, ExecuTorch and ONNX
@@ -82,18 +88,20 @@ def verify_(
 
         pocketmatte verify build/bundle --frames 8 --json
 
+        pocketmatte verify build/bundle --jobs 2 --resume
+
         pocketmatte verify build/bundle --explain
 
         pocketmatte verify build/bundle --runtime arm64:cortex-a72 --frames 3
     """
-    if signature_only and (key is None or explain or runtime is not None):
-        msg = "--signature-only takes --key and goes with neither --explain nor --runtime"
+    if signature_only and (key is None or explain or resume or runtime is not None):
+        msg = "--signature-only takes --key and goes with neither --explain, --resume nor --runtime"
         raise UsageError(msg)
     checked = signature_checked(bundle, key) if key is not None else None
     if checked is not None and (signature_only or not checked.passed):
         finish(checked, as_json=as_json)
         return
-    done = verified(bundle, frames, threads, jobs, runtime)
+    done = verified(bundle, frames, threads, jobs, runtime, resume=resume)
     if checked is not None:
         done.result["signature"] = checked.result["signature"]
     if explain:
@@ -105,7 +113,13 @@ def verify_(
 
 
 def verified(
-    bundle: Path, frames: int, threads: int, jobs: int = 1, runtime: str | None = None
+    bundle: Path,
+    frames: int,
+    threads: int,
+    jobs: int = 1,
+    runtime: str | None = None,
+    *,
+    resume: bool = False,
 ) -> Done:
     """Verify with a bar, keep the figures, and say what was found."""
     require_at_least("--frames", frames)
@@ -114,9 +128,12 @@ def verified(
     from pocketmatte.bundle import read_bundle
     from pocketmatte.groups import run_by
     from pocketmatte.host import peak_memory_bytes
+    from pocketmatte.parity_figures import STATUSES
+    from pocketmatte.proof_memory import ProofMemory
     from pocketmatte.results import write_results
+    from pocketmatte.stopped import StoppedError
     from pocketmatte.tolerances import DRIFT_FRAMES
-    from pocketmatte.verify import STATUSES, verify
+    from pocketmatte.verify import verify
 
     started = time.monotonic()
     foreign = _foreign(runtime)
@@ -124,11 +141,26 @@ def verified(
     if foreign is not None:
         manifest = run_by(manifest, foreign)
     tiers = {(a.network, a.tier, a.frame.orientation, a.weights_digest) for a in manifest.artifacts}
+    name = "parity" if foreign is None else f"parity-{foreign.replace(':', '-')}"
+    request = {"frames": frames, "threads": threads, "runtime": foreign}
+    memory = ProofMemory(bundle, name, request, resume=resume)
     with progress(len(tiers) + len(manifest.packages), "verifying") as advance:
-        found = verify(
-            bundle, frames=frames, threads=threads, jobs=jobs, foreign=foreign, on_tier=advance
-        )
-        verdicts = sorted(found, key=lambda verdict: verdict.path)
+        try:
+            found = verify(
+                bundle,
+                frames=frames,
+                threads=threads,
+                jobs=jobs,
+                foreign=foreign,
+                on_tier=advance,
+                memory=memory,
+            )
+            verdicts = sorted(found, key=lambda verdict: verdict.path)
+        except BaseException as error:
+            if was_interrupted(error) and memory.holds_any:
+                msg = "stopped; what was judged is kept: the same command with --resume goes on"
+                raise StoppedError(msg) from error
+            raise
     passed = all(verdict.status != "failed" for verdict in verdicts)
     drift_judged = frames >= DRIFT_FRAMES
     result = {
@@ -138,8 +170,8 @@ def verified(
         "passed": passed,
         "artifacts": verdicts,
     }
-    name = "parity" if foreign is None else f"parity-{foreign.replace(':', '-')}"
     path = write_results(bundle, name, result)
+    memory.forget()
     for verdict in verdicts:
         if verdict.status == "failed":
             for reason in verdict.reasons:
@@ -150,9 +182,9 @@ def verified(
         note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
     states = [verdict.status for verdict in verdicts]
     counted = ", ".join(f"{states.count(s)} {s}" for s in STATUSES)
-    seconds, memory = time.monotonic() - started, peak_memory_bytes() / 2**30
+    seconds, peak = time.monotonic() - started, peak_memory_bytes() / 2**30
     note(
-        f"{counted} in {seconds:.1f} s, at most {memory:.1f} GiB a process; "
+        f"{counted} in {seconds:.1f} s, at most {peak:.1f} GiB a process; "
         f"figures in {relative(path)}"
     )
     return Done(result=result, table=_verdict_table(verdicts), passed=passed)

@@ -10,6 +10,7 @@ from pocketmatte.results import FOLDER as RESULTS
 from pocketmatte.signing.signature import FILE_NAME as SIGNATURE
 
 _RESULT_SUFFIX = ".json"
+_UNFINISHED_SUFFIX = ".unfinished.jsonl"  # see proof_memory
 _RECORD_LOCK = (".quantisation-", f"{_RESULT_SUFFIX}.lock")
 _TIER_DEPTH = 3  # of a file in <network>/<tier>
 
@@ -88,7 +89,7 @@ def _needs_none(relative: str, size_bytes: int) -> bool:
     if relative == SIGNATURE:
         return True
     if parts[0] == RESULTS:  # verify and bench write them anew
-        return len(parts) > 1 and relative.endswith(_RESULT_SUFFIX)
+        return len(parts) > 1 and relative.endswith((_RESULT_SUFFIX, _UNFINISHED_SUFFIX))
     if size_bytes:
         return False
     begin, end = _RECORD_LOCK

@@ -117,6 +117,24 @@ class TrimapTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            # at the sizes of the narrow rows, with --widest t04
+            "narrower": (
+                Stage(
+                    name="own size", steps=900, size_hw=(128, 224), length=7, batch=4,
+                    learning_rate=(1.5e-3, 4e-4), distillation=0.5,
+                ),
+                Stage(
+                    name="own size, fine", steps=400, size_hw=(144, 256), length=7, batch=4,
+                    learning_rate=(4e-4, 1e-5), distillation=0.5,
+                ),
+            ),
+            # what they lack, after it, with --start t04=FILE; t01 to t04 stay as they are
+            "wider": (
+                Stage(
+                    name="wide rows", steps=240, size_hw=(208, 368), length=7, batch=3,
+                    learning_rate=(7e-4, 2e-5), distillation=0.5, held="t04",
+                ),
+            ),
             # Three frames of 320 x 320 and the rate are OTVM's, where they train a network that
             # knows masks already; the warmer first stage, batches and numbers of steps are ours.
             "paper": (
