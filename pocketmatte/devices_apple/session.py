@@ -69,7 +69,7 @@ class AppleSession:
                 self._launch(run)
             except DeviceError as error:
                 launched = error  # what the app wrote before counts
-            kept = self._take_out(run, launched)
+            kept = self._taken_out(run, launched)
             return succeeded(run, key, read_result(kept), kept)
         except PocketMatteError as error:
             return failed(run, key, model, str(error))
@@ -110,8 +110,25 @@ class AppleSession:
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self._link.launch(words, self._run_s)
 
-    def _take_out(self, run: Run, launched: DeviceError | None) -> Path:
+    def _taken_out(self, run: Run, launched: DeviceError | None) -> Path:
+        """Fetch a run's result and return where it lies.
+
+        Raises:
+            BundleError: If it is none, or cannot be written here.
+            DeviceError: If there is none.
+        """
         kept = self._kept_in / f"{run.run_id}.json"
+        try:
+            self._take_out(run, launched, kept)
+        except OSError as error:
+            msg = (
+                f"could not write {kept} ({error.strerror or error}); free some space there; "
+                "what the app wrote stays on the device"
+            )
+            raise BundleError(msg) from error
+        return kept
+
+    def _take_out(self, run: Run, launched: DeviceError | None, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         fetched = kept.with_name(f".{kept.name}.fetched")
         try:
@@ -132,8 +149,8 @@ class AppleSession:
                 raise BundleError(msg) from error
             fetched.replace(kept)
         finally:
-            fetched.unlink(missing_ok=True)
-        return kept
+            with contextlib.suppress(OSError):
+                fetched.unlink(missing_ok=True)
 
     def _other_kind(self, result: Result) -> str | None:
         """Return how a result shows that it comes from a phone where a simulator ran, or so."""

@@ -89,6 +89,16 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(
     assert says in err
 
 
+def test_results_that_cannot_be_written_here_are_named(bench: Bench, bundle: Path) -> None:
+    (bundle / "results").mkdir(exist_ok=True)
+    (bundle / "results" / "ios").write_text("no folder")
+    code, out, err = bench("", "--json")
+    assert code == 1
+    assert [each["status"] for each in json.loads(out)["results"]] == ["error", "error"]
+    assert "could not write" in err
+    assert "free some space there; what the app wrote stays on the device" in err
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "says"),
     [
