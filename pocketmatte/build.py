@@ -9,6 +9,7 @@ from pathlib import Path
 
 from export.atomic import remove_partials
 from export.manifest import FILE_NAME, Manifest, read_manifest
+from export.manifest import Weights as WeightsEntry
 from pocketmatte.build_key import quantisation_key
 from pocketmatte.bundle import described, place_weights
 from pocketmatte.farm.growing import GrowingBundle
@@ -21,6 +22,7 @@ from pocketmatte.farm.store import Store
 from pocketmatte.folders import make_bundle_folder
 from pocketmatte.request import Request
 from pocketmatte.results import write_results
+from pocketmatte.seeded_weights import kept_seeds
 from tiers.errors import BundleError, UsageError
 from tiers.weights import Weights, load, network_of, shipped, shipped_rows
 
@@ -90,7 +92,8 @@ def build(
     make_bundle_folder(out)
     with locked(out):
         restored = remove_partials(out)
-        yield from _build(out, asked, given, store, means, on_plan, restored)
+        with kept_seeds(out):
+            yield from _build(out, asked, given, store, means, on_plan, restored)
 
 
 def _build(
@@ -103,14 +106,7 @@ def _build(
     restored: Sequence[Path],
 ) -> Iterator[Event]:
     before = _manifest(out)
-    seeds = Seeds(out)
-    sources = {
-        (row.network, row.name): described(own[row.name]) if row.name in own else seeds.entry(row)
-        for request in requests
-        for row in request.rows
-        for own in (weights[row.network],)
-    }
-    seeds.save()
+    sources = _sources(out, requests, weights, means.jobs)
     plan = planned(out, requests, sources, before.artifacts, store)
     _require_fit(plan.jobs, weights)
     files = {each.sha256: each for own in weights.values() for each in own.values()}
@@ -125,6 +121,21 @@ def _build(
     on_plan(sum(task.seconds for task in tasks))
     if not tasks or (yield from _done(out, tasks, means, store, bundle)):
         bundle.sweep()
+
+
+def _sources(
+    out: Path,
+    requests: Sequence[Request],
+    weights: Mapping[str, Mapping[str, Weights]],
+    jobs: int,
+) -> dict[tuple[str, str], WeightsEntry]:
+    """Return the manifest's entries of the weights of all rows, by network and tier."""
+    rows = {(row.network, row.name): row for request in requests for row in request.rows}
+    given = {name: described(own[name[1]]) for name in rows if name[1] in (own := weights[name[0]])}
+    seeds = Seeds(out)
+    made = seeds.entries([row for name, row in rows.items() if name not in given], jobs)
+    seeds.save()
+    return given | made
 
 
 def _done(

@@ -5,10 +5,11 @@ from pathlib import Path
 from export.artifact import inside
 from export.manifest import Artifact, Manifest, read_manifest
 from export.manifest import Weights as WeightsEntry
+from pocketmatte.seeded_weights import seeded_weights
 from tiers.checkpoint import digest, read_safetensors, write_safetensors
 from tiers.errors import BundleError, CheckpointError
 from tiers.spec import TierSpec
-from tiers.weights import Weights, untrained
+from tiers.weights import Weights
 
 _UNTRAINED = "untrained"
 
@@ -82,7 +83,7 @@ def bundle_weights(root: Path, entry: WeightsEntry, spec: TierSpec) -> Weights:
         CheckpointError: If the file is corrupt.
     """
     if entry.path is None:
-        weights = untrained(spec)
+        weights = seeded_weights(root, spec, entry.digest)
     else:
         path = inside(root, entry.path)
         if not path.is_file():
