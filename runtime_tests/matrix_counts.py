@@ -19,8 +19,8 @@ from export.recipe import RECIPES
 from pocketmatte.bundle import read_bundle
 from pocketmatte.console import note, stdout, table
 from pocketmatte.groups import same_tier
-from pocketmatte.quantise_report import REFERENCE, SMALLER, together_of, verdicts_of
 from pocketmatte.parity_figures import STATUSES
+from pocketmatte.quantise_report import REFERENCE, SMALLER, together_of, verdicts_of
 from tiers.errors import PocketMatteError
 from tiers.ladder import LADDERS
 

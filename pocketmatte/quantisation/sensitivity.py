@@ -140,7 +140,7 @@ def search(
     """Keep as few blocks in floating point as the limits allow.
 
     Every block is rounded alone, on the start of every third scene, counted from the last, and
-    ranked by the damage. How many of the worst are kept is found by halving, on the start of all
+    ranked by the damage. How many of the worst are kept is found by trials on the start of all
     scenes: with so many the rest will do, with one less it will not. At most three quarters of them
     are kept: where that is not enough, it is returned with an excess above 1.
 
@@ -167,7 +167,7 @@ def search(
         )  # fmt: skip
     few = on(slice(None, None, -_RANKED_ON), _RANKED_FRAMES)
     ranking = _ranking(simulation, quantisations, few)
-    held, best, over = _fewest(tried, quantisations, ranking)
+    held, best, over = _fewest(tried, quantisations, ranking, over)
     return Found(
         quantisations=held, all_rounded=everything, damage=best, excess=over,
         ranking=tuple(ranking),
@@ -175,24 +175,57 @@ def search(
 
 
 def _fewest(
-    tried: _Trial, quantisations: Mapping[str, Quantisation], ranking: Sequence[Block]
+    tried: _Trial,
+    quantisations: Mapping[str, Quantisation],
+    ranking: Sequence[Block],
+    all_rounded: float,
 ) -> tuple[dict[str, Quantisation], Damage, float]:
-    """Return what keeps as few of the worst blocks as will do, the damage, and its excess."""
-    too_few, most = 0, max(int(_MOST_KEPT * len(ranking)), 1)
-    enough = most
+    """Return what keeps as few of the worst blocks as will do, the damage, and its excess.
+
+    From the number that is expected it goes up in growing steps until one will do, and from there
+    down. A trial that fails ends early, so that few of them should be ones that will do.
+
+    Args:
+        tried: Tries a way to round the tier.
+        quantisations: Of all its programs, nothing kept.
+        ranking: Its blocks.
+        all_rounded: The excess with every block rounded.
+    """
+    most = max(int(_MOST_KEPT * len(ranking)), 1)
+    too_few, step = 0, 1
+    count = min(max(_expected(ranking, all_rounded), 1), most)
     found: tuple[dict[str, Quantisation], Damage, float] | None = None
-    while enough - too_few > 1:
-        count = (too_few + enough) // 2
+    enough = most
+    while found is None or enough - too_few > 1:
         held = _without(quantisations, ranking[:count])
-        damaged, over = tried(held, f"without {count} of {len(ranking)}", whole=False)
+        damaged, over = tried(held, f"without {count} of {len(ranking)}", whole=count == most)
         if over <= 1:
+            expected_well = found is None and not too_few
             found, enough = (held, damaged, over), count
+            count = enough - 1 if expected_well else _between(too_few, enough)
+        elif count == most:
+            return held, damaged, over
         else:
             too_few = count
-    if found is None:
-        held = _without(quantisations, ranking[:most])
-        found = (held, *tried(held, f"without {most} of {len(ranking)}"))
+            count = min(count + step, most) if found is None else _between(too_few, enough)
+            step *= 2
     return found
+
+
+def _between(too_few: int, enough: int) -> int:
+    """Return a number above one and below the other, rather one that will not do."""
+    return too_few + max((enough - too_few) // 3, 1)
+
+
+def _expected(ranking: Sequence[Block], all_rounded: float) -> int:
+    """Return how many of the worst blocks would have to be kept if errors added up in squares."""
+    left = sum(block.excess**2 for block in ranking)
+    allowed = left / all_rounded**2
+    for count, block in enumerate(ranking):
+        if left <= allowed:
+            return count
+        left -= block.excess**2
+    return len(ranking)
 
 
 def _without(

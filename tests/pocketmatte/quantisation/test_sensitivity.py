@@ -1,9 +1,10 @@
 """Damage, what is allowed of it, and the search for what has to be kept."""
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import fx, nn
 from export.quantisation import Quantisation
 from pocketmatte.matting.board import Moment
 from pocketmatte.quantisation.damage import Damage, damage, excess, least_of, of_clips
-from pocketmatte.quantisation.sensitivity import search
+from pocketmatte.quantisation.sensitivity import Block, _fewest, search
 from pocketmatte.quantisation.simulation import Simulation
 from pocketmatte.runtimes.protocol import FloatArray
 from pocketmatte.scene import pictured_scene
@@ -161,19 +162,70 @@ def test_the_worst_blocks_are_kept_and_no_more_than_needed() -> None:
     assert over <= 1
 
 
-def test_a_trial_ends_with_the_scenes_that_are_too_much() -> None:
-    simulation = _Simulation({"a": 30e-4, "b": 30e-4, "c": 30e-4, "d": 0.0})
+def trials_of(damages: Mapping[str, float]) -> tuple[float, list[int]]:
+    """The excess that a search over six scenes comes to, and the scenes that its trials played."""
+    simulation = _Simulation(damages)
     plain = {"matte": Quantisation(spans={}, shifts={})}
     nothing, everything = np.zeros((1, 3, 2, 2), np.float32), np.ones((1, 1, 2, 2), np.float32)
     scenes = [[Moment(frame=nothing, mask=everything)]] * 6
     reference = list(simulation.played(scenes))
     simulation.scenes_played.clear()
     found = search(cast("Simulation", simulation), "w8a8", plain, scenes, reference)
-    assert found.excess == 0
-    first, *ranked, one, two, three = simulation.scenes_played
-    assert (first, ranked) == (6, [2] * 4)
-    # 60e-4 and 30e-4 of 16e-4 in the mean of the five best: too much after the third and fourth
-    assert (one, two, three) == (3, 4, 6)
+    return found.excess, simulation.scenes_played
+
+
+def test_a_trial_ends_with_the_scenes_that_are_too_much() -> None:
+    over, (everything, *ranked, three, two) = trials_of({"a": 3e-3, "b": 3e-3, "c": 3e-3, "d": 0.0})
+    assert over == 0
+    assert (everything, ranked) == (6, [2] * 4)
+    # three blocks are expected to be kept, and two will not do: 30e-4 of 16e-4 in the mean of the
+    # five best scenes is too much after the fourth of them
+    assert (three, two) == (6, 4)
+
+
+def test_trials_go_on_until_one_block_less_will_not_do() -> None:
+    """Errors are expected to add up in squares, by which three blocks had to be kept."""
+    over, (*_, three, two, one) = trials_of({"a": 12e-4, "b": 12e-4, "c": 9e-4, "d": 6e-4})
+    assert (three, two, one) == (6, 6, 4)
+    assert over == pytest.approx(15e-4 / 16e-4, rel=1e-3)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5, 26])
+def test_the_least_number_that_will_do_is_found_whatever_was_expected(blocks: int) -> None:
+    most = max(int(0.75 * blocks), 1)
+    plain = {"matte": Quantisation(spans={}, shifts={})}
+    for needed, expected in itertools.product(range(1, most + 2), range(blocks + 1)):
+        ranking = [_block(number, float(number < expected)) for number in range(blocks)]
+        tried = _Counted(needed)
+        held, damaged, over = _fewest(cast("Any", tried), plain, ranking, 10.0)
+        assert len(held["matte"].kept) == min(needed, most)
+        assert damaged.mad == over == (0.5 if needed <= most else 2.0)
+        counts = [count for count, _ in tried.trials]
+        assert len(set(counts)) == len(counts) <= 2 + 2 * blocks.bit_length()
+        assert [whole for _, whole in tried.trials] == [count == most for count in counts]
+
+
+class _Counted:
+    """A trial that will do once so many blocks are kept."""
+
+    def __init__(self, needed: int) -> None:
+        self._needed = needed
+        self.trials: list[tuple[int, bool]] = []
+
+    def __call__(
+        self, given: Mapping[str, Quantisation], _: str, *, whole: bool
+    ) -> tuple[Damage, float]:
+        self.trials.append((len(given["matte"].kept), whole))
+        over = 0.5 if self.trials[-1][0] >= self._needed else 2.0
+        return Damage(mad=over, flipped=0.0, psnr_db=None), over
+
+
+def _block(number: int, excess_alone: float) -> Block:
+    unharmed = Damage(mad=0.0, flipped=0.0, psnr_db=None)
+    return Block(
+        program="matte", name=f"b{number}", weights=(f"b{number}",), damage=unharmed,
+        excess=excess_alone,
+    )  # fmt: skip
 
 
 def test_a_search_that_would_keep_more_than_three_quarters_says_so() -> None:

@@ -64,7 +64,10 @@ def test_the_signature_alone_needs_a_key_and_goes_with_no_proof(
     cli: Callable[..., Any], vouched: Path, words: tuple[str, ...]
 ) -> None:
     line = cli("verify", vouched, "--signature-only", *words).refusal(2)
-    assert line == "--signature-only takes --key and goes with neither --explain, --resume nor --runtime"
+    assert (
+        line
+        == "--signature-only takes --key and goes with neither --explain, --resume nor --runtime"
+    )
 
 
 def test_a_build_that_changes_nothing_leaves_a_bundle_signed(
