@@ -3,10 +3,11 @@
 The true trimap of every frame is ``matting.trimap.trimap_of`` of its true alpha, widened by
 ``WIDENED`` of the frame's height to every side, at the tier's size. The first one is given and not
 counted. Accuracy and mIoU are of the three classes, over all pixels of the clip together. As a
-matte, a pixel is foreground by its probability and by half of that of being unknown. Its errors are
-those of the whole frame and, as ``unknown_mad``, ``unknown_mse`` and ``unknown_sad``, those where
-the true trimap is unknown. All that begins with ``first_`` is of the first trimap held up as that
-of every frame, unknown as a half.
+matte, the trimap is taken as matting networks are given it: each pixel of its likeliest class,
+unknown as a half. Its errors are those of the whole frame and, as ``unknown_mad``, ``unknown_mse``
+and ``unknown_sad``, those where the true trimap is unknown. ``soft_mad`` is of a matte that is
+foreground by its probability and by half of that of being unknown. All that begins with ``first_``
+is of the first trimap held up as that of every frame.
 """
 
 import functools
@@ -53,6 +54,7 @@ PROTOCOL = EvaluationProtocol(
         Column(name="miou", title="mIoU"),
         *UNKNOWN_COLUMNS,
         *COLUMNS,
+        Column(name="soft_mad", title="soft MAD", digits=2),
         Column(name="first_accuracy", title="first accuracy"),
         Column(name="first_miou", title="first mIoU"),
         Column(name="first_mad", title="first MAD", digits=2),
@@ -66,6 +68,7 @@ def _measure(clip: Clip, opener: Opener) -> Result:
     propagator = TrimapPropagator(tier.spec, tier.run)
     found = np.zeros((CLASSES, CLASSES), np.int64)
     repeated = np.zeros_like(found)
+    soft: list[float] = []
     still: list[float] = []
     errors, still_errors = UnknownErrors(), UnknownErrors()
 
@@ -80,11 +83,12 @@ def _measure(clip: Clip, opener: Opener) -> Result:
                 propagator.set_reference(frame, trimap)
                 continue
             shares = propagator.propagate(frame)
-            found += confusion(_classes(decided(shares)), _classes(trimap), CLASSES)
+            matte = decided(shares)
+            found += confusion(_classes(matte), _classes(trimap), CLASSES)
             repeated += confusion(_classes(first), _classes(trimap), CLASSES)
             still.append(mad_of(first, true))
             still_errors.add(first, true, trimap)
-            matte = (shares[:, 2:] + shares[:, 1:2] / 2).clip(0, 1)
+            soft.append(mad_of((shares[:, 2:] + shares[:, 1:2] / 2).clip(0, 1), true))
             errors.add(matte, true, trimap)
             yield matte[0, 0], true[0, 0]
 
@@ -97,6 +101,7 @@ def _measure(clip: Clip, opener: Opener) -> Result:
             "accuracy": accuracy(found),
             "miou": class_mean_iou(found),
             **scores.metrics,
+            "soft_mad": mean(soft),
             **errors.named(""),
         },
         baselines={

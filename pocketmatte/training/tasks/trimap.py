@@ -181,12 +181,17 @@ class TrimapTask:
         }
 
     def losses(self, predicted: Tensors, batch: Tensors, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the cross-entropy of the three classes, and of those that were carried over."""
+        """Return the cross-entropy of the three classes, and of those that were carried over.
+
+        What a weighted class is found too often by is taken off what the network learns: its
+        probabilities are to be those of the classes (Menon et al., "Long-tail learning via logit
+        adjustment", ICLR 2021).
+        """
         truth = batch["truth"].flatten(0, 1)
         right = _CERTAIN * functional.one_hot(truth[:, 0], CLASSES).movedim(3, 1)
-        logits = torch.lerp(
-            right, predicted["trimap"].flatten(0, 1), batch["confidence"].flatten(0, 1)
-        )
+        found = predicted["trimap"].flatten(0, 1)
+        weighted = found + found.new_tensor(_CLASS_WEIGHTS).log().view(1, CLASSES, 1, 1)
+        logits = torch.lerp(right, weighted, batch["confidence"].flatten(0, 1))
         shares, sure = (
             shares_of(truth),
             functional.avg_pool2d(batch["confidence"].flatten(0, 1), STRIDE),

@@ -147,6 +147,13 @@ def test_trimap_is_given_the_first_and_scored_on_the_others(bench: Bench) -> Non
     unknown = float((trimaps[1] == 0.5).mean())
     assert result.metrics["mad"] == pytest.approx(1e3 * unknown / 2)
 
+    unsure = bench.measured("trimap", lambda p, i: {k: v * 0.8 for k, v in perfect(p, i).items()})
+    assert unsure.metrics["mad"] == result.metrics["mad"] == result.metrics["soft_mad"]
+    known_fg = float((trimaps[1] == 1).mean())
+    assert unsure.metrics["soft_mad"] == pytest.approx(
+        1e3 * (unknown / 2 + 0.2 * known_fg), rel=0.1
+    )
+
     still = bench.measured(
         "trimap", lambda p, _: {"trimap": classes(trimaps[0])} if p == "propagate" else {}
     )
