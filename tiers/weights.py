@@ -37,7 +37,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
         "scribble": "bf5ab97336a258bf3bec1e536c558618d252928cf5a4e48fe518f285211531cd",
         "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",
         "fusion": "937531ca904c24c59b94f7027952a3cce666843cb69c34517a93e31dad1486e7",
-        "trimap": "9b315a9cc6691c35a78c3e0cbd764b42d6792b644ba369d052783ed6e400f377",
+        "trimap": "a17bcda7ca5c127b5191d4114231e0fb5314d309a2b202bb75a9db903f7b9ccd",
         "stfam": "b5cc6cb9b7bae5d466905a5ee2d9590dd6086e7224db3193b11418b44c3b633e",
         "matanyone": "440474fb4f1fb5c6e64bfff255ed994cb55cae38a4a794b5222466a4dc62a220",
     }
