@@ -131,7 +131,11 @@ def _sources(
 ) -> dict[tuple[str, str], WeightsEntry]:
     """Return the manifest's entries of the weights of all rows, by network and tier."""
     rows = {(row.network, row.name): row for request in requests for row in request.rows}
-    given = {name: described(own[name[1]]) for name in rows if name[1] in (own := weights[name[0]])}
+    given = {
+        (network, tier): described(weights[network][tier])
+        for network, tier in rows
+        if tier in weights[network]
+    }
     seeds = Seeds(out)
     made = seeds.entries([row for name, row in rows.items() if name not in given], jobs)
     seeds.save()

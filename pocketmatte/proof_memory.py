@@ -30,6 +30,8 @@ SUFFIX = ".unfinished.jsonl"
 Files: TypeAlias = tuple[tuple[str, str], ...]  # paths and their hashes, sorted
 
 _PICTURES = "scikit-image"  # whose photographs the scene is made of
+# shipped weights are those of no bundle, which has its own
+_NO_CODE = frozenset({".pyc", ".safetensors"})
 _LISTS = ("failures", "notes", "frame_rms")
 
 
@@ -59,9 +61,8 @@ class ProofMemory:
         else:
             self.forget()
 
-    @property
-    def holds_any(self) -> bool:
-        """Whether there is anything on disk that one could go on with."""
+    def is_kept(self) -> bool:
+        """Say whether there is anything on disk that one could go on with."""
         return self._path.is_file()
 
     def recall(self, manifest: Manifest, artifacts: Sequence[Artifact]) -> list[Verdict] | None:
@@ -160,7 +161,7 @@ def _kind(request: Mapping[str, object]) -> str:
     for package in (export, pocketmatte, tiers):
         folder = Path(str(package.__file__)).parent
         for path in sorted(folder.rglob("*")):
-            if not path.is_file() or path.suffix == ".pyc":
+            if not path.is_file() or path.suffix in _NO_CODE:
                 continue
             total.update(path.relative_to(folder.parent).as_posix().encode() + path.read_bytes())
     pictures = metadata.version(_PICTURES)

@@ -1,7 +1,7 @@
 """Seeded weights on disk while a build is at work: made once, read by every job that needs them.
 
-The network runs some times before its weights are what they are to be; of wide rows that takes up
-to ten seconds, and a tier has a dozen jobs.
+The network runs some times before its weights are what they are to be; of wide rows that takes
+seconds, and a tier has up to a dozen jobs.
 """
 
 import contextlib

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def verify(
 
     Raises:
         BundleError: If there is no manifest, or it is broken or empty, or holds no file that the
-            foreign runtimes run.
+            foreign runtimes run, or if the disk refuses the memory.
         RuntimeUnavailableError: If a foreign runtime is not there.
         WorkerError: If a worker process dies.
     """
@@ -82,24 +81,14 @@ def verify(
         )
         for same in same_tier(whole)
     ]
-    before = [memory.recall(manifest, tier.artifacts) if memory else None for tier in tiers]
-    waiting = [tier for tier, known in zip(tiers, before, strict=True) if known is None]
-    for verdicts in itertools.chain(filter(None, before), _judged(waiting, jobs, memory)):
+    for verdicts in _judged(tiers, jobs, memory):
         on_tier(verdicts[0].path)
         failed |= {verdict.path for verdict in verdicts if verdict.status == "failed"}
         yield from verdicts
     for verdict in _packages(root, manifest, failed, threads, jobs):
         on_tier(verdict.path)
         yield verdict
-    for trace in manifest.traces:
-        reason = trace_fault(root, trace)
-        yield Verdict(
-            path=trace.path,
-            sha256=trace.sha256,
-            size_bytes=trace.size_bytes,
-            status="failed" if reason else "checked",
-            reasons=(reason or "a reference trace, which devices are held to",),
-        )
+    yield from _traces(root, manifest)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +124,15 @@ class Tier:
 def _judged(
     tiers: Sequence[Tier], jobs: int, memory: ProofMemory | None
 ) -> Iterator[list[Verdict]]:
-    for verdicts in run_jobs(judge, tiers, jobs):
+    """Yield the verdicts of each tier, first of those that the memory has."""
+    waiting = []
+    for tier in tiers:
+        before = memory.recall(tier.manifest, tier.artifacts) if memory is not None else None
+        if before is None:
+            waiting.append(tier)
+        else:
+            yield before
+    for verdicts in run_jobs(judge, waiting, jobs):
         if memory is not None:
             memory.keep(verdicts)
         yield verdicts
@@ -245,6 +242,18 @@ def _packages(
             size_bytes=package.size_bytes,
             status="failed" if reasons else "evaluated",
             reasons=reasons,
+        )
+
+
+def _traces(root: Path, manifest: Manifest) -> Iterator[Verdict]:
+    for trace in manifest.traces:
+        reason = trace_fault(root, trace)
+        yield Verdict(
+            path=trace.path,
+            sha256=trace.sha256,
+            size_bytes=trace.size_bytes,
+            status="failed" if reason else "checked",
+            reasons=(reason or "a reference trace, which devices are held to",),
         )
 
 

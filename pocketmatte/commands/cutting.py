@@ -21,7 +21,7 @@ from pocketmatte.console import (
     table,
 )
 from pocketmatte.cut.methods import AlphaOf, FusionBy, Method
-from tiers.errors import UsageError, was_interrupted
+from tiers.errors import UsageError
 
 if TYPE_CHECKING:
     from pocketmatte.cut.networks import Chosen
@@ -128,15 +128,10 @@ def _cut(cut: "Cut") -> Done:
     """Cut with bars, say what was lost, and where the result is."""
     from pocketmatte.cut.run import cut_out
     from pocketmatte.cut.work import unfinished
-    from pocketmatte.stopped import StoppedError
+    from pocketmatte.stopped import resumable
 
-    try:
+    with resumable("finished", lambda: unfinished(cut.out)):
         made = cut_out(cut, progress)
-    except BaseException as error:
-        if was_interrupted(error) and unfinished(cut.out):
-            msg = "stopped; what was finished is kept: the same command with --resume goes on"
-            raise StoppedError(msg) from error
-        raise
     if made.truncated:
         note(f"{cut.source} is damaged: only its first {made.frames} frame(s) could be read")
     if made.lost_sound:

@@ -19,7 +19,7 @@ from pocketmatte.console import (
     require_at_least,
     table,
 )
-from tiers.errors import UsageError, was_interrupted
+from tiers.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,10 +128,9 @@ def verified(
     from pocketmatte.bundle import read_bundle
     from pocketmatte.groups import run_by
     from pocketmatte.host import peak_memory_bytes
-    from pocketmatte.parity_figures import STATUSES
     from pocketmatte.proof_memory import ProofMemory
     from pocketmatte.results import write_results
-    from pocketmatte.stopped import StoppedError
+    from pocketmatte.stopped import resumable
     from pocketmatte.tolerances import DRIFT_FRAMES
     from pocketmatte.verify import verify
 
@@ -145,22 +144,12 @@ def verified(
     request = {"frames": frames, "threads": threads, "runtime": foreign}
     memory = ProofMemory(bundle, name, request, resume=resume)
     with progress(len(tiers) + len(manifest.packages), "verifying") as advance:
-        try:
-            found = verify(
-                bundle,
-                frames=frames,
-                threads=threads,
-                jobs=jobs,
-                foreign=foreign,
-                on_tier=advance,
-                memory=memory,
-            )
+        found = verify(
+            bundle, frames=frames, threads=threads, jobs=jobs, foreign=foreign, on_tier=advance,
+            memory=memory,
+        )  # fmt: skip
+        with resumable("judged", memory.is_kept):
             verdicts = sorted(found, key=lambda verdict: verdict.path)
-        except BaseException as error:
-            if was_interrupted(error) and memory.holds_any:
-                msg = "stopped; what was judged is kept: the same command with --resume goes on"
-                raise StoppedError(msg) from error
-            raise
     passed = all(verdict.status != "failed" for verdict in verdicts)
     drift_judged = frames >= DRIFT_FRAMES
     result = {
@@ -172,22 +161,32 @@ def verified(
     }
     path = write_results(bundle, name, result)
     memory.forget()
+    _tell(verdicts)
+    if not drift_judged:
+        note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
+    seconds, peak = time.monotonic() - started, peak_memory_bytes() / 2**30
+    note(
+        f"{_counted(verdicts)} in {seconds:.1f} s, at most {peak:.1f} GiB a process; "
+        f"figures in {relative(path)}"
+    )
+    return Done(result=result, table=_verdict_table(verdicts), passed=passed)
+
+
+def _tell(verdicts: "Sequence[Verdict]") -> None:
+    """Say why files failed, and what there is to know of those that did not."""
     for verdict in verdicts:
         if verdict.status == "failed":
             for reason in verdict.reasons:
                 note(f"failed: {verdict.path}: {reason}")
         for line in verdict.parity.notes if verdict.parity else ():
             note(f"{verdict.path}: {line}")
-    if not drift_judged:
-        note(f"drift was not judged: --frames is {frames}, it takes {DRIFT_FRAMES} or more")
+
+
+def _counted(verdicts: "Sequence[Verdict]") -> str:
+    from pocketmatte.parity_figures import STATUSES
+
     states = [verdict.status for verdict in verdicts]
-    counted = ", ".join(f"{states.count(s)} {s}" for s in STATUSES)
-    seconds, peak = time.monotonic() - started, peak_memory_bytes() / 2**30
-    note(
-        f"{counted} in {seconds:.1f} s, at most {peak:.1f} GiB a process; "
-        f"figures in {relative(path)}"
-    )
-    return Done(result=result, table=_verdict_table(verdicts), passed=passed)
+    return ", ".join(f"{states.count(status)} {status}" for status in STATUSES)
 
 
 def _foreign(runtime: str | None) -> str | None:

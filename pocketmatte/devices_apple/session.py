@@ -119,7 +119,7 @@ class AppleSession:
         """
         kept = self._kept_in / f"{run.run_id}.json"
         try:
-            self._take_out(run, launched, kept)
+            self._fetch(run, launched, kept)
         except OSError as error:
             msg = (
                 f"could not write {kept} ({error.strerror or error}); free some space there; "
@@ -128,7 +128,7 @@ class AppleSession:
             raise BundleError(msg) from error
         return kept
 
-    def _take_out(self, run: Run, launched: DeviceError | None, kept: Path) -> None:
+    def _fetch(self, run: Run, launched: DeviceError | None, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         fetched = kept.with_name(f".{kept.name}.fetched")
         try:

@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,13 @@ def project_files(root: Path) -> list[PurePosixPath]:
         pytest.skip(f"needs a git checkout: {listing.stderr.strip()}")
     names = filter(None, listing.stdout.split("\0"))
     return sorted(PurePosixPath(name) for name in names if (root / name).is_file())
+
+
+@pytest.fixture(scope="session")
+def commands() -> dict[str, TyperCommand]:
+    """The commands of the command line, by name."""
+    from pocketmatte.cli import app
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return {name: c for name, c in group.commands.items() if isinstance(c, TyperCommand)}

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
-import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand
 
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")  # also over the end of a line
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -18,18 +17,12 @@ MODULE = re.compile(r"python -m ((?:pocketmatte|runtime_tests|benchmarks)[\w.]*)
 
 
 @pytest.fixture(scope="module")
-def options() -> dict[str, set[str]]:
+def options(commands: dict[str, TyperCommand]) -> dict[str, set[str]]:
     """Options of each command."""
-    from pocketmatte.cli import app
-
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
     return {
-        name: {
-            option for param in command.params for option in (*param.opts, *param.secondary_opts)
-        }
+        name: {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
         | {"--help"}
-        for name, command in group.commands.items()
+        for name, command in commands.items()
     }
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,10 +97,22 @@ def test_of_other_options_nothing_counts(cli: Cli, stopped: Path, judged: list[s
     assert judged == [FIRST, SECOND]
 
 
-def test_of_other_code_nothing_counts(
-    cli: Cli, stopped: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changed", ["tools", "code"])
+def test_of_other_code_or_tools_nothing_counts(
+    cli: Cli,
+    stopped: Path,
+    judged: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    changed: str,
 ) -> None:
-    monkeypatch.setattr("pocketmatte.proof_memory.host_facts", lambda: {"torch": "another"})
+    if changed == "tools":
+        monkeypatch.setattr("pocketmatte.proof_memory.host_facts", lambda: {"torch": "another"})
+    else:
+        code = tmp_path / "tiers" / "__init__.py"
+        code.parent.mkdir()
+        code.write_text("# other")
+        monkeypatch.setattr("pocketmatte.proof_memory.tiers", SimpleNamespace(__file__=str(code)))
     assert cli("verify", stopped, *FEW, "--resume").code == 0
     assert judged == [FIRST, SECOND]
 

@@ -220,3 +220,18 @@ def test_a_still_is_matted_and_has_no_change() -> None:
     terms = task.losses(predicted, batch, 0.5)
     assert "change" not in terms
     assert all(torch.isfinite(term) for term in terms.values())
+
+
+def test_trimap_learns_the_classes_own_probabilities_though_one_counts_twice() -> None:
+    """At them, the loss has no slope along a shift of all pixels' logits."""
+    truth = torch.tensor([0] * 10 + [1] * 2 + [2] * 4).repeat(16).view(1, 1, 1, 16, 16)
+    shares = torch.tensor([10, 2, 4]) / 16
+    shift = shares.log().requires_grad_()
+    predicted = {
+        "trimap": shift.view(1, 1, 3, 1, 1).expand(1, 1, 3, 16, 16),
+        "carried": torch.zeros(1, 1, 3, 1, 1),
+    }
+    batch = {"truth": truth, "confidence": torch.ones(1, 1, 1, 16, 16)}
+    TrimapTask().losses(predicted, batch, 0.5)["trimap"].backward()  # type: ignore[no-untyped-call]
+    assert shift.grad is not None
+    torch.testing.assert_close(shift.grad, torch.zeros(3), atol=1e-6, rtol=0)
