@@ -5,6 +5,9 @@ What was measured lies beside it, see ``docs/decisions``.
 """
 
 import json
+import textwrap
+from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -170,16 +173,44 @@ def read_manifest(root: Path) -> Manifest:
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Write a bundle's manifest whole or not at all, in the order of paths."""
-    ordered = manifest.model_copy(
-        update={
-            "artifacts": sorted(manifest.artifacts, key=lambda entry: entry.path),
-            "packages": sorted(manifest.packages, key=lambda package: package.path),
-            "traces": sorted(manifest.traces, key=lambda trace: trace.path),
-            "weights": sorted(manifest.weights, key=lambda entry: (entry.network, entry.digest)),
+    ManifestWriter().write(root, manifest)
+
+
+class ManifestWriter:
+    """Writes a manifest that grows, as ``write_manifest`` does.
+
+    Entries that it wrote before are not put into words again, which of a thousand files takes
+    longer than a build may take after each job.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[BaseModel, str]] = {}  # by identity, and what keeps it alive
+
+    def write(self, root: Path, manifest: Manifest) -> None:
+        """Write it whole or not at all."""
+        lists: dict[str, Sequence[BaseModel]] = {
+            "artifacts": sorted(manifest.artifacts, key=attrgetter("path")),
+            "packages": sorted(manifest.packages, key=attrgetter("path")),
+            "traces": sorted(manifest.traces, key=attrgetter("path")),
+            "weights": sorted(manifest.weights, key=attrgetter("network", "digest")),
         }
-    )
-    text = json.dumps(ordered.model_dump(mode="json"), indent=1, sort_keys=True)
-    write_text(root / FILE_NAME, text + "\n")
+        rest = manifest.model_dump(mode="json", exclude=set(lists))
+        texts = {name: json.dumps(value) for name, value in rest.items()}
+        texts |= {name: self._listed(entries) for name, entries in lists.items()}
+        lines = ",\n".join(f" {json.dumps(name)}: {texts[name]}" for name in sorted(texts))
+        write_text(root / FILE_NAME, f"{{\n{lines}\n}}\n")
+
+    def _listed(self, entries: Sequence[BaseModel]) -> str:
+        if not entries:
+            return "[]"
+        return "[\n" + ",\n".join(self._text(entry) for entry in entries) + "\n ]"
+
+    def _text(self, entry: BaseModel) -> str:
+        known = self._texts.get(id(entry))
+        if known is None:
+            text = json.dumps(entry.model_dump(mode="json"), indent=1, sort_keys=True)
+            known = self._texts[id(entry)] = (entry, textwrap.indent(text, "  "))
+        return known[1]
 
 
 def schema_text() -> str:

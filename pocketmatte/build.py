@@ -119,8 +119,11 @@ def _build(
         return
     tasks = tasks_of(out, plan.jobs)
     on_plan(sum(task.seconds for task in tasks))
-    if not tasks or (yield from _done(out, tasks, means, store, bundle)):
-        bundle.sweep()
+    try:
+        if not tasks or (yield from _done(out, tasks, means, store, bundle)):
+            bundle.sweep()
+    finally:
+        plan.hashes.save()
 
 
 def _sources(

@@ -48,7 +48,7 @@ def quantisation_key(spec: TierSpec, recipe: str, weights: Weights) -> str:
         "source": _source_digest(spec.network),
         "calibration": _calibration_digest(),
         "limits": dataclasses.asdict(limits(recipe)),
-        "torch": metadata.version("torch"),
+        "torch": _version("torch"),
     }
     return _hashed(parts)
 
@@ -64,7 +64,7 @@ def recording_key(spec: TierSpec, weights_digest: str) -> str:
             "source": _source_digest(spec.network),
             "scene": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(played)],
             "limits": {name: dataclasses.asdict(limits(name)) for name in RECIPES},
-            "torch": metadata.version("torch"),
+            "torch": _version("torch"),
         }
     )
 
@@ -80,7 +80,7 @@ def seeds_key(spec: TierSpec) -> str:
                 hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in (*own, folder / "seeds.py", folder / "contract_table.py")
             ],
-            "torch": metadata.version("torch"),
+            "torch": _version("torch"),
         }
     )
 
@@ -91,8 +91,13 @@ def environment() -> dict[str, str]:
     for network in sorted(PROGRAMS):
         total.update(_source_digest(network).encode())
     total.update(_calibration_digest().encode())
-    versions = {name: metadata.version(name) for name in _TOOLS}
+    versions = {name: _version(name) for name in _TOOLS}
     return versions | {"pocketmatte source": total.hexdigest()}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    return metadata.version(package)
 
 
 def _hashed(parts: Mapping[str, object]) -> str:
@@ -124,7 +129,7 @@ def file_metadata(
 @functools.cache
 def tool_versions(form: str) -> dict[str, str]:
     """Return the versions of everything that takes part in an export to a format."""
-    return {name: metadata.version(name) for name in (*_TOOLS, *target(form).extra)}
+    return {name: _version(name) for name in (*_TOOLS, *target(form).extra)}
 
 
 @functools.cache

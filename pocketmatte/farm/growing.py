@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.artifact import inside
 from export.atomic import remove
-from export.manifest import Manifest, write_manifest
+from export.manifest import Manifest, ManifestWriter
 from export.manifest import Weights as WeightsEntry
 from pocketmatte.farm.jobs import Done, Event
 from pocketmatte.farm.plan import Plan
@@ -35,6 +35,7 @@ class GrowingBundle:
         restored: Sequence[Path] = (),
     ) -> None:
         self._out, self._before, self._entries = out, before, plan.entries
+        self._writer, self._hashes = ManifestWriter(), plan.hashes
         self._weights = {entry.digest: entry for entry in (*before.weights, *placed)}
         held = {tier_key(entry) for entry in plan.entries.values()} | {
             (job.spec.network, job.spec.name, job.spec.orientation, job.weights.digest)
@@ -50,7 +51,10 @@ class GrowingBundle:
     def add(self, done: Done) -> None:
         """Take in what was built."""
         self._stray |= {event.path for event, entry in done.files if entry is None}
-        self._entries |= {entry.path: entry for _, entry in done.files if entry is not None}
+        for _, entry in done.files:
+            if entry is not None:
+                self._entries[entry.path] = entry
+                self._hashes.learn(inside(self._out, entry.path), entry.sha256)
         self.save()
 
     def sweep(self) -> None:
@@ -88,7 +92,7 @@ class GrowingBundle:
             packages=self._packages,
             traces=self._traces,
         )
-        write_manifest(self._out, whole)
+        self._writer.write(self._out, whole)
 
     def drop(self) -> Iterator[Event]:
         """Delete what was made of files that are built again, an event each."""

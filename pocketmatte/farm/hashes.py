@@ -33,6 +33,10 @@ class Hashes:
         self._memory.put(name, [seen, sha256])
         return sha256
 
+    def learn(self, path: Path, sha256: str) -> None:
+        """Remember the hash of a file or folder that was written just now."""
+        self._memory.put(path.relative_to(self._root).as_posix(), [_seen(path), sha256])
+
 
 def _seen(path: Path) -> list[list[object]]:
     """Return what tells that nobody wrote a file, or any file of a folder."""

@@ -28,9 +28,11 @@ class Plan:
         events: Of these, as far as they were asked for, and of files that are known to fail: of
             tiers that a recipe cannot hold.
         jobs: The rest.
+        hashes: Of the bundle's files.
     """
 
     entries: dict[str, Artifact]
+    hashes: Hashes
     events: list[Event] = dataclasses.field(default_factory=list)
     jobs: list[CaptureJob] = dataclasses.field(default_factory=list)
 
@@ -54,8 +56,7 @@ def planned(
     Raises:
         BundleError: If the disk refuses.
     """
-    plan = Plan(entries={entry.path: entry for entry in before})
-    hashes = Hashes(out)
+    plan = Plan(entries={entry.path: entry for entry in before}, hashes=Hashes(out))
     for request in requests:
         for row, recipe, contract in request.captures():
             source = weights[row.network, row.name]
@@ -63,13 +64,14 @@ def planned(
             for form in request.forms(row, recipe, contract):
                 path = artifact_path(row, contract.name, recipe, form)
                 key = build_key(row, contract.name, recipe, form, source)
-                if _up_to_date(out, plan.entries.get(path), key, hashes):
+                if _up_to_date(out, plan.entries.get(path), key, plan.hashes):
                     plan.events.append(Event(path=path, outcome="kept"))
                     continue
                 plan.entries.pop(path, None)
                 found = store and _fetched(store, out, row, recipe, source, key, path)
                 if found:
                     plan.entries[path] = found
+                    plan.hashes.learn(inside(out, path), found.sha256)
                     plan.events.append(Event(path=path, outcome="cached"))
                 else:
                     stale.append(form)
@@ -88,7 +90,7 @@ def planned(
                         weights=source,
                     )
                 )  # fmt: skip
-    hashes.save()
+    plan.hashes.save()
     return plan
 
 

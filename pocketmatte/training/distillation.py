@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
+from export.program import fold_batch_norm
 from pocketmatte.training.task import Task, Tensors
 from tiers.errors import UsageError
 from tiers.ladder import tier
-from tiers.networks import build
-from tiers.weights import Weights, load, network_of
+from tiers.spec import TierSpec
+from tiers.weights import Weights, load, network_of, own_rows
 
 
 class Teacher(nn.Module):
@@ -22,8 +22,8 @@ class Teacher(nn.Module):
 
     def __init__(self, form: nn.Module, weights: Weights) -> None:
         super().__init__()
-        self.form = form.requires_grad_(requires_grad=False)
         self.sha256, self.licence = weights.sha256, weights.licence
+        self.form = fold_batch_norm(form.eval()).requires_grad_(requires_grad=False)
         self.eval()
 
     def forward(self, batch: Tensors, ratio: float) -> dict[str, Tensor]:
@@ -41,8 +41,8 @@ def teacher_of(task: Task, asked: str) -> Teacher:
             weights of its own architecture, such as an imported official checkpoint.
 
     Raises:
-        UsageError: If ``asked`` has another form, the network has no such row, or the row is
-            another network than the one that is trained.
+        UsageError: If ``asked`` has another form, the network has no such row, or the row does
+            not predict what the rows that are trained do.
         CheckpointError: If the file is damaged or does not fit the row.
     """
     row, _, path = asked.partition("=")
@@ -52,14 +52,19 @@ def teacher_of(task: Task, asked: str) -> Teacher:
     spec = tier(task.network, row)
     weights = load(Path(path), task.network)
     network = network_of(spec, weights)
-    with torch.device("meta"):
-        trained = type(build(tier(task.network, "t01")))
-    if type(network) is not trained:
+    form = _form_of(task, spec)
+    if form is None or type(form.get_submodule("network")) is not type(network):
         msg = (
             f"{row} of {task.network} is the official network, which does not predict what "
-            "training compares; let it label clips instead: pocketmatte label --help"
+            f"training compares; take one of {', '.join(own_rows(task.network))}"
         )
         raise UsageError(msg)
-    form = task.form(spec)
     form.get_submodule("network").load_state_dict(network.state_dict())
     return Teacher(form, weights)
+
+
+def _form_of(task: Task, spec: TierSpec) -> nn.Module | None:
+    try:
+        return task.form(spec)
+    except (TypeError, ValueError):  # of a shape that the task has no form for
+        return None

@@ -1,6 +1,6 @@
 """A training run: steps over the stages of a recipe, saved so that nothing is lost."""
 
-import math
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +19,12 @@ from pocketmatte.training.interruption import interrupt_noted
 from pocketmatte.training.kept_videos import KeptVideos
 from pocketmatte.training.run_file import read_run, write_run
 from pocketmatte.training.run_options import Options, Progress
-from pocketmatte.training.stages import Stage, prolonged, stage_at, total_steps
+from pocketmatte.training.stages import Stage, learning_rate, prolonged, stage_at, total_steps
 from pocketmatte.training.start import Start
 from pocketmatte.training.task import Task, Tensors
 from tiers.errors import CheckpointError, UsageError
 
 _CLIP_NORM = 1.0
-_WARM_UP = 200  # steps
 _VALIDATION_BATCHES = 4
 
 
@@ -89,7 +88,9 @@ class Run:
                 raise CheckpointError(msg) from error
         # depthwise convolutions go backward twice as fast so on a processor
         self.elastic.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._teacher = None if teacher is None else teacher.to(options.device)
+        self._teacher = teacher
+        if teacher is not None:
+            teacher.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         named = [parameter for _, parameter in self.elastic.trainable()]
         self._optimiser = torch.optim.AdamW(named, lr=1e-3, weight_decay=1e-4)
         if saved is not None:
@@ -236,10 +237,9 @@ class Run:
         progress = self.step / self.total
         target: Tensors | None = None
         if self._teacher is not None:
+            ratio = stage.ratio_of(self.elastic.specs[self.elastic.widest])
             with torch.no_grad():
-                target = self._teacher(
-                    batch, stage.ratio_of(self.elastic.specs[self.elastic.widest])
-                )
+                target = self._asked(self._teacher, batch, ratio)
         shown = (0.0, 0.0)
         for name in self._rows(stage):
             predicted = self._roll(name, batch, stage)
@@ -278,9 +278,15 @@ class Run:
 
     def _roll(self, name: str, batch: Tensors, stage: Stage) -> dict[str, Tensor]:
         ratio = stage.ratio_of(self.elastic.specs[name])
-        device = self.options.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
-            predicted = self._model(name, batch, ratio)
+        return self._asked(functools.partial(self._model, name), batch, ratio)
+
+    def _asked(
+        self, form: Callable[..., dict[str, Tensor]], batch: Tensors, ratio: float
+    ) -> dict[str, Tensor]:
+        with torch.autocast(
+            self.options.device.type, torch.bfloat16, enabled=self.options.bfloat16
+        ):
+            predicted = form(batch, ratio)
         return {key: value.float() for key, value in predicted.items()}
 
     def _wrapped(self) -> Callable[..., dict[str, Tensor]]:
@@ -303,16 +309,3 @@ class Run:
             self.best = mean
             self.save("best.pt")
         return mean
-
-
-def learning_rate(stage: Stage, step: int, of_all: int) -> float:
-    """Return the rate of a step: half a cosine over its stage, after a linear warm-up of the run.
-
-    Args:
-        stage: Gives the rates at its start and end.
-        step: Within the stage.
-        of_all: Of the whole training.
-    """
-    start, end = stage.learning_rate
-    half = (1 + math.cos(math.pi * step / stage.steps)) / 2
-    return (end + (start - end) * half) * min(1.0, (of_all + 1) / _WARM_UP)

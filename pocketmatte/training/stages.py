@@ -1,10 +1,13 @@
 """Stages of training: stretches of steps with fixed sizes."""
 
 import dataclasses
+import math
 
 from tiers.spec import TierSpec
 
 SizeHW = tuple[int, int]
+
+_WARM_UP = 200  # steps
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,3 +89,16 @@ def stage_at(stages: tuple[Stage, ...], step: int) -> tuple[Stage, int]:
         first += stage.steps
     msg = f"step {step} of {first}; the last stage is over"
     raise ValueError(msg)
+
+
+def learning_rate(stage: Stage, step: int, of_all: int) -> float:
+    """Return the rate of a step: half a cosine over its stage, after a linear warm-up of the run.
+
+    Args:
+        stage: Gives the rates at its start and end.
+        step: Within the stage.
+        of_all: Of the whole training.
+    """
+    start, end = stage.learning_rate
+    half = (1 + math.cos(math.pi * step / stage.steps)) / 2
+    return (end + (start - end) * half) * min(1.0, (of_all + 1) / _WARM_UP)

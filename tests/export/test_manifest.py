@@ -10,6 +10,7 @@ from export.manifest import (
     Artifact,
     Frame,
     Manifest,
+    ManifestWriter,
     Weights,
     contract_tensors,
     read_manifest,
@@ -102,6 +103,23 @@ def test_a_manifest_comes_back_in_the_order_of_its_paths(
         "rvm/t02/matte-fp16.onnx",
     ]
     assert sorted(read.artifacts, key=lambda a: a.tier, reverse=True) == manifest.artifacts
+
+
+def test_a_manifest_that_grows_is_written_as_one_that_was_whole_at_once(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    writer = ManifestWriter()
+    for count in range(len(manifest.artifacts) + 1):
+        grown = manifest.model_copy(update={"artifacts": manifest.artifacts[:count]})
+        writer.write(tmp_path, grown)
+        expected = json.dumps(
+            read_manifest(tmp_path).model_dump(mode="json"), indent=1, sort_keys=True
+        )
+        assert (tmp_path / "manifest.json").read_text("utf-8") == f"{expected}\n"
+        assert read_manifest(tmp_path).artifacts == sorted(grown.artifacts, key=lambda a: a.path)
+    changed = manifest.artifacts[0].model_copy(update={"size_bytes": 7})
+    writer.write(tmp_path, manifest.model_copy(update={"artifacts": [changed]}))
+    assert read_manifest(tmp_path).artifacts == [changed]
 
 
 def test_the_same_content_gives_the_same_bytes(manifest: Manifest, tmp_path: Path) -> None:

@@ -1,21 +1,24 @@
 """A teacher of the user's own: which are taken, which are refused, and what they do."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pocketmatte.training.batches import Share, fixed_batches
 from pocketmatte.training.distillation import Teacher, teacher_of
 from pocketmatte.training.run import Run
 from pocketmatte.training.run_options import Options
 from pocketmatte.training.stages import Stage
-from pocketmatte.training.task import Tensors
+from pocketmatte.training.task import Task, Tensors
 from pocketmatte.training.tasks.foreground import ForegroundTask
+from pocketmatte.training.tasks.fusion import FusionTask
 from pocketmatte.training.tasks.rvm import RvmTask
+from pocketmatte.training.tasks.scribble import ScribbleTask
 from tiers.checkpoint import write_safetensors
 from tiers.errors import CheckpointError, UnknownTierError, UsageError
 from tiers.ladder import tier
@@ -107,9 +110,37 @@ def test_a_teacher_that_does_not_fit_is_refused_and_told_where_it_would(file: Pa
         teacher_of(RvmTask(), f"t05={file}")
 
 
-def test_an_official_network_of_another_form_is_refused(tmp_path: Path) -> None:
-    weights = untrained(tier("foreground", "t12"))
-    path = tmp_path / "t12.safetensors"
+def official(network: str, folder: Path) -> Path:
+    weights = untrained(tier(network, "t12"))
+    path = folder / "t12.safetensors"
     write_safetensors(path, weights.tensors, weights.metadata)
-    with pytest.raises(UsageError, match="let it label clips instead"):
-        teacher_of(ForegroundTask(), f"t12={path}")
+    return path
+
+
+def test_official_u2netp_teaches_at_any_size(tmp_path: Path) -> None:
+    spec = tier("foreground", "t12")
+    network = network_of(spec, untrained(spec))
+    teacher = teacher_of(ForegroundTask(), f"t12={official('foreground', tmp_path)}")
+    frame = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        taught = teacher({"frame": frame}, 0.5)
+        torch.testing.assert_close(taught["mask"].sigmoid(), network(frame), rtol=1e-4, atol=1e-4)
+        odd = teacher({"frame": frame[:, :, :50, :70]}, 1.0)
+    assert taught["coarse"].shape == (2, 1, 32, 48)
+    assert odd["mask"].shape == (2, 1, 50, 70)
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in teacher.modules())
+
+
+def test_rows_of_foreground_are_as_far_from_their_teacher_as_their_distributions_are() -> None:
+    task = ForegroundTask()
+    said = {"mask": torch.tensor([[0.25, 0.5]]).logit()}
+    other = {"mask": torch.tensor([[0.5, 0.5]]).logit()}
+    by_hand = (0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)) / 2
+    assert float(task.distance(said, said)) == pytest.approx(0, abs=1e-7)
+    assert float(task.distance(other, said)) == pytest.approx(by_hand, rel=1e-6)
+
+
+@pytest.mark.parametrize("task", [FusionTask(), ScribbleTask()])
+def test_an_official_network_of_another_form_is_refused(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="take one of t01, t02"):
+        teacher_of(task, f"t12={official(task.network, tmp_path)}")

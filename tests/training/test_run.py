@@ -18,9 +18,9 @@ from pocketmatte.training.batches import Share, fixed_batches
 from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.finishing import opened, write_checkpoint
 from pocketmatte.training.journal import FILE_NAME, journal
-from pocketmatte.training.run import Run, learning_rate
+from pocketmatte.training.run import Run
 from pocketmatte.training.run_options import Options, Progress
-from pocketmatte.training.stages import Stage, prolonged, stage_at, total_steps
+from pocketmatte.training.stages import Stage, learning_rate, prolonged, stage_at, total_steps
 from pocketmatte.training.start import start_of
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.rvm import RvmTask

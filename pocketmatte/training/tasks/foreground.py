@@ -5,7 +5,7 @@ on stills with the cross-entropy of all outputs; here the refined mask and the c
 comes from, the former with a dice term and more weight along borders.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +20,8 @@ from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.foreground import Foreground
-from tiers.rows.foreground import ForegroundShape
+from tiers.networks.foreground_official import NESTED_STRIDE, NestedU
+from tiers.rows.foreground import ForegroundShape, NestedUShape
 from tiers.spec import TierSpec
 
 _COARSE_WEIGHT = 0.5
@@ -68,6 +69,31 @@ class ForegroundForm(nn.Module):
         return {"mask": mask, "coarse": coarse}
 
 
+class NestedForm(nn.Module):
+    """``NestedU``, the official network, as a teacher of ``ForegroundForm``.
+
+    Input:
+        batch: As of ``ForegroundForm``; a frame of any size.
+        ratio: Not heeded; it works at the frame's size, brought to multiples of 32.
+
+    Output:
+        As of ``ForegroundForm``.
+    """
+
+    def __init__(self, network: NestedU) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Tensors, ratio: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Segment the pictures."""
+        frame = batch["frame"]
+        size_hw = frame.shape[-2:]
+        even_hw = [max(round(side / NESTED_STRIDE), 1) * NESTED_STRIDE for side in size_hw]
+        picture = self.network.normalise(_resized(frame, even_hw))
+        mask = _resized(self.network.logits(picture)[0], size_hw)
+        return {"mask": mask, "coarse": functional.avg_pool2d(mask, 2)}
+
+
 class ForegroundTask:
     """See ``Task``."""
 
@@ -76,6 +102,25 @@ class ForegroundTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            # with --teacher t12=FILE and --start t01=FILE
+            "taught": (
+                Stage(
+                    name="narrow", steps=3600, size_hw=(160, 160), ratio=1.0, length=1, batch=12,
+                    learning_rate=(1.5e-3, 7e-4), distillation=2.0, widest="t01",
+                ),
+                Stage(
+                    name="middle", steps=600, size_hw=(160, 160), ratio=1.0, length=1, batch=12,
+                    learning_rate=(1e-3, 3e-4), distillation=2.0, widest="t05",
+                ),
+                Stage(
+                    name="wide", steps=200, size_hw=(224, 224), length=1, batch=8,
+                    learning_rate=(7e-4, 3e-4), distillation=2.0,
+                ),
+                Stage(
+                    name="own size", steps=120, size_hw=(320, 320), length=1, batch=4,
+                    learning_rate=(5e-4, 1e-5), distillation=2.0,
+                ),
+            ),
             # 320 x 320 and batches of 12 as published; random rows are ours
             "paper": (
                 Stage(
@@ -87,7 +132,9 @@ class ForegroundTask:
     )  # fmt: skip
 
     def form(self, spec: TierSpec) -> nn.Module:
-        """Return a row's ``ForegroundForm``."""
+        """Return a row's ``ForegroundForm``, or the official row's ``NestedForm``."""
+        if isinstance(spec.shape, NestedUShape):
+            return NestedForm(NestedU(spec.shape))
         return ForegroundForm(Foreground(spec.shaped(ForegroundShape)))
 
     def is_head(self, name: str) -> bool:
@@ -117,12 +164,33 @@ class ForegroundTask:
         }
 
     def distance(self, predicted: Tensors, teacher: Tensors) -> Tensor:
-        """Return the mean absolute difference of the masks."""
-        return (predicted["mask"].sigmoid() - teacher["mask"].sigmoid()).abs().mean()
+        """Return the mean of ``KL(teacher || predicted)`` over the masks' pixels.
+
+        (Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015.)
+        """
+        return distilled(predicted["mask"], teacher["mask"])
 
     def error(self, predicted: Tensors, batch: Tensors) -> Tensor:
         """Return 1 less the mean IoU of the pictures."""
         return 1 - mean_iou(predicted["mask"] > 0, batch["mask"] >= _HALF)
+
+
+def distilled(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Return the mean of ``KL(sigmoid(teacher) || sigmoid(logits))``; 0 where they agree.
+
+    Args:
+        logits: ``(N, ...)``.
+        teacher: Of the same shape, logits too.
+    """
+    true = teacher.sigmoid()
+    off, own = (
+        functional.binary_cross_entropy_with_logits(each, true) for each in (logits, teacher)
+    )
+    return off - own
+
+
+def _resized(x: Tensor, size_hw: Sequence[int]) -> Tensor:
+    return functional.interpolate(x, tuple(size_hw), mode="bilinear", align_corners=False)
 
 
 def mean_iou(found: Tensor, true: Tensor) -> Tensor:

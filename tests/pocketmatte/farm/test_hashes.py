@@ -38,6 +38,19 @@ def test_what_nobody_wrote_is_not_read_again(
     assert remembered(tmp_path, package) == first
 
 
+def test_what_is_learnt_is_not_read_at_all_until_somebody_writes(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = sha256_of(package)
+    hashes = Hashes(tmp_path)
+    with monkeypatch.context() as context:
+        context.setattr("pocketmatte.farm.hashes.sha256_of", lambda _: pytest.fail("it was read"))
+        hashes.learn(package, told)
+        assert hashes.of(package) == told
+    (package / "one").write_text("3")
+    assert hashes.of(package) == sha256_of(package) != told
+
+
 def test_what_was_written_is_read_again_though_size_and_time_are_as_they_were(
     package: Path, tmp_path: Path
 ) -> None:
