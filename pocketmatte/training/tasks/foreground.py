@@ -102,25 +102,6 @@ class ForegroundTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
-            # with --teacher t12=FILE and --start t01=FILE
-            "taught": (
-                Stage(
-                    name="narrow", steps=3600, size_hw=(160, 160), ratio=1.0, length=1, batch=12,
-                    learning_rate=(1.5e-3, 7e-4), distillation=2.0, widest="t01",
-                ),
-                Stage(
-                    name="middle", steps=600, size_hw=(160, 160), ratio=1.0, length=1, batch=12,
-                    learning_rate=(1e-3, 3e-4), distillation=2.0, widest="t05",
-                ),
-                Stage(
-                    name="wide", steps=200, size_hw=(224, 224), length=1, batch=8,
-                    learning_rate=(7e-4, 3e-4), distillation=2.0,
-                ),
-                Stage(
-                    name="own size", steps=120, size_hw=(320, 320), length=1, batch=4,
-                    learning_rate=(5e-4, 1e-5), distillation=2.0,
-                ),
-            ),
             # 320 x 320 and batches of 12 as published; random rows are ours
             "paper": (
                 Stage(
