@@ -1,8 +1,9 @@
 """``foreground``: masks of single pictures; mIoU and MAD.
 
 A picture is stretched to the tier's size, its soft mask enlarged to the picture's own and compared
-there: IoU from a half on, MAD of the soft values, both means over pictures. ``constant_mad`` is of
-the best constant mask of each picture, ``full_miou`` of the mask that is everything.
+there: IoU from a half on, MAD of the soft values, both means over pictures; ``decided_mad`` is of
+the mask that is 1 from a half on. ``constant_mad`` is of the best constant mask of each picture,
+``full_miou`` of the mask that is everything.
 
 ``prior_miou`` and ``prior_mad`` are of a mask that knows where subjects stand and nothing of the
 picture: the mean mask of the folder's other pictures, at ``PRIOR_HW`` and enlarged. For IoU it
@@ -29,7 +30,7 @@ from pocketmatte.segmentation_metrics import iou
 PRIOR_HW = (64, 64)
 PRIOR_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
-_METRICS = ("miou", "mad")
+_METRICS = ("miou", "mad", "decided_mad")
 _BASELINES = ("prior_miou", "prior_mad", "full_miou", "constant_mad")
 
 
@@ -45,6 +46,7 @@ PROTOCOL = EvaluationProtocol(
     columns=(
         Column(name="miou", title="mIoU"),
         Column(name="mad", title="MAD", digits=2),
+        Column(name="decided_mad", title="decided MAD", digits=2),
         Column(name="prior_miou", title="prior mIoU"),
         Column(name="prior_mad", title="prior MAD", digits=2),
         Column(name="full_miou", title="full mIoU"),
@@ -90,6 +92,7 @@ def _measure(stills: Stills, prior: _Prior, opener: Opener) -> Result:
         mask = resized(Segmenter(tier.spec, tier.run).segment(frame), true.shape)[0, 0]
         rows["miou"].append(iou(mask, true))
         rows["mad"].append(mad_of(mask, true))
+        rows["decided_mad"].append(mad_of(decided(mask), true))
         blind = prior.soft(number, true.shape)
         rows["prior_miou"].append(iou((blind >= prior.level).astype(np.float32), true))
         rows["prior_mad"].append(mad_of(decided(blind), true))

@@ -102,6 +102,13 @@ class ForegroundTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            # with --start t05=FILE: the rows that run at a size which few steps of the others saw
+            "wider": (
+                Stage(
+                    name="wide rows", steps=400, size_hw=(320, 320), ratio=1.0, length=1, batch=4,
+                    learning_rate=(7e-4, 2e-5), distillation=1.0, held="t05",
+                ),
+            ),
             # 320 x 320 and batches of 12 as published; random rows are ours
             "paper": (
                 Stage(

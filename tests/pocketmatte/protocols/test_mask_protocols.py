@@ -99,6 +99,10 @@ def test_foreground_is_measured_at_the_pictures_own_size(bench: Bench) -> None:
     assert flat.metrics["miou"] == pytest.approx(flat.baselines["full_miou"])
     shares = [float((mask > 0).mean()) for mask in masks]
     assert flat.baselines["full_miou"] == pytest.approx(np.mean(shares))
+    assert flat.metrics["decided_mad"] == pytest.approx(1e3 * (1 - np.mean(shares)))
+    unsure = bench.measured("foreground", lambda _, i: {"mask": 0.4 + 0.2 * red(i["frame"])})
+    assert unsure.metrics["mad"] == pytest.approx(400, abs=10)
+    assert unsure.metrics["decided_mad"] < 10
     constants = [1e3 * min(share, 1 - share) for share in shares]
     assert flat.baselines["constant_mad"] == pytest.approx(np.mean(constants))
 
