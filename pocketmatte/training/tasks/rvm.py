@@ -95,13 +95,8 @@ class RvmTask:
                     batch=2, learning_rate=(1e-4, 1e-5), distillation=0.25,
                 ),
             ),
-            # after it, with --start t04=FILE: t05, then the rows that run at sizes which few steps
-            # of the others saw
+            # the rows that run at sizes which few steps of the others saw
             "wider": (
-                Stage(
-                    name="t05", steps=350, size_hw=(176, 320), ratio=1.0, length=2, batch=4,
-                    learning_rate=(1e-3, 1e-4), distillation=0.25, widest="t05", held="t04",
-                ),
                 Stage(
                     name="own size", steps=300, size_hw=(288, 512), ratio=1.0, length=2, batch=2,
                     learning_rate=(7e-4, 3e-5), distillation=0.25, held="t05",
