@@ -26,6 +26,9 @@ _SESSION = 3  # of the fields of /proc/PID/stat that follow the name: state, par
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     given = _parser().parse_args(arguments)
+    if not _pss_bytes(Path("/proc/self")):
+        note("memory is counted by /proc/PID/smaps_rollup, which this system has not; use Linux")
+        return 2
     begun = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "pocketmatte", "build", *given.words], start_new_session=True

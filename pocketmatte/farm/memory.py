@@ -39,3 +39,4 @@ class Memory:
         """
         if self._changed:
             write_results(self._root, self._name, self._known)
+            self._changed = False

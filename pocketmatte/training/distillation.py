@@ -8,7 +8,6 @@ from export.program import fold_batch_norm
 from pocketmatte.training.task import Task, Tensors
 from tiers.errors import UsageError
 from tiers.ladder import tier
-from tiers.spec import TierSpec
 from tiers.weights import Weights, load, network_of, own_rows
 
 
@@ -52,19 +51,13 @@ def teacher_of(task: Task, asked: str) -> Teacher:
     spec = tier(task.network, row)
     weights = load(Path(path), task.network)
     network = network_of(spec, weights)
-    form = _form_of(task, spec)
-    if form is None or type(form.get_submodule("network")) is not type(network):
+    try:
+        form = task.form(spec)
+    except (TypeError, ValueError) as error:
         msg = (
             f"{row} of {task.network} is the official network, which does not predict what "
             f"training compares; take one of {', '.join(own_rows(task.network))}"
         )
-        raise UsageError(msg)
+        raise UsageError(msg) from error
     form.get_submodule("network").load_state_dict(network.state_dict())
     return Teacher(form, weights)
-
-
-def _form_of(task: Task, spec: TierSpec) -> nn.Module | None:
-    try:
-        return task.form(spec)
-    except (TypeError, ValueError):  # of a shape that the task has no form for
-        return None

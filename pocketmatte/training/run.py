@@ -19,10 +19,17 @@ from pocketmatte.training.interruption import interrupt_noted
 from pocketmatte.training.kept_videos import KeptVideos
 from pocketmatte.training.run_file import read_run, write_run
 from pocketmatte.training.run_options import Options, Progress
-from pocketmatte.training.stages import Stage, learning_rate, prolonged, stage_at, total_steps
+from pocketmatte.training.stages import (
+    Stage,
+    learning_rate,
+    prolonged,
+    require_rows,
+    stage_at,
+    total_steps,
+)
 from pocketmatte.training.start import Start
 from pocketmatte.training.task import Task, Tensors
-from tiers.errors import CheckpointError, UsageError
+from tiers.errors import CheckpointError
 
 _CLIP_NORM = 1.0
 _VALIDATION_BATCHES = 4
@@ -63,7 +70,7 @@ class Run:
             begin_as(self.elastic, start.elastic)
             if start.elastic.network == task.network:
                 self._known |= start.elastic.specs.keys()
-        self._require_rows()
+        require_rows(self.stages, list(self.elastic.specs), self._known)
         self._held: Held | None = None
         self._made_of = {
             "network": task.network,
@@ -180,25 +187,6 @@ class Run:
         if new and known:
             grow(self.elastic, known[-1], new)
 
-    def _require_rows(self) -> None:
-        """Refuse stages without a row to train, and ones that hold what nothing has trained."""
-        known = set(self._known)
-        for stage in self.stages:
-            unknown = stage.held is not None and stage.held not in self.elastic.specs
-            if unknown or not self._rows_of(stage):
-                msg = (
-                    f"stage {stage.name} trains what is wider than {stage.held}, and --widest is "
-                    f"{self.elastic.widest}; give a wider one"
-                )
-                raise UsageError(msg)
-            if stage.held is not None and stage.held not in known:
-                msg = (
-                    f"stage {stage.name} holds {stage.held} as it is, which nothing trained "
-                    f"before; give a --start that has it"
-                )
-                raise UsageError(msg)
-            known.update(self._rows_of(stage))
-
     def save(self, name: str) -> None:
         """Write the run whole or not at all."""
         if self.options.share.rank:
@@ -270,11 +258,7 @@ class Run:
         return [first] if last is None else [last, first, *chosen]
 
     def _rows_of(self, stage: Stage) -> list[str]:
-        """Return the rows that a stage trains, narrowest first."""
-        names = list(self.elastic.specs)
-        reached = names.index(stage.widest) + 1 if stage.widest in names else len(names)
-        held = names.index(stage.held) + 1 if stage.held in names else 0
-        return names[held:reached]
+        return stage.rows_of(list(self.elastic.specs))
 
     def _roll(self, name: str, batch: Tensors, stage: Stage) -> dict[str, Tensor]:
         ratio = stage.ratio_of(self.elastic.specs[name])

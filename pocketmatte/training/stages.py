@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence, Set
 
+from tiers.errors import UsageError
 from tiers.spec import TierSpec
 
 SizeHW = tuple[int, int]
@@ -49,9 +51,44 @@ class Stage:
                 msg = f"{what} of stage {self.name} is {getattr(self, what)}; it must be 1 or more"
                 raise ValueError(msg)
 
+    def rows_of(self, names: Sequence[str]) -> list[str]:
+        """Return the rows that the stage trains of a run's, narrowest first."""
+        reached = names.index(self.widest) + 1 if self.widest in names else len(names)
+        held = names.index(self.held) + 1 if self.held in names else 0
+        return list(names[held:reached])
+
     def ratio_of(self, spec: TierSpec) -> float:
         """Return the ratio at which a row is run."""
         return spec.ratio if self.ratio is None else self.ratio
+
+
+def require_rows(stages: Sequence[Stage], names: Sequence[str], known: Set[str]) -> None:
+    """Refuse stages without a row to train, and ones that hold what nothing has trained.
+
+    Args:
+        stages: Of a run, in order.
+        names: Of the rows that it has, narrowest first.
+        known: Names of those that are trained already.
+
+    Raises:
+        UsageError: If it is so.
+    """
+    trained = set(known)
+    for stage in stages:
+        unknown = stage.held is not None and stage.held not in names
+        if unknown or not stage.rows_of(names):
+            msg = (
+                f"stage {stage.name} trains what is wider than {stage.held}, and --widest is "
+                f"{names[-1]}; give a wider one"
+            )
+            raise UsageError(msg)
+        if stage.held is not None and stage.held not in trained:
+            msg = (
+                f"stage {stage.name} holds {stage.held} as it is, which nothing trained "
+                f"before; give a --start that has it"
+            )
+            raise UsageError(msg)
+        trained.update(stage.rows_of(names))
 
 
 def going_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -32,6 +32,9 @@ class Task(Protocol):
 
         Its attribute ``network`` is the network itself. Its ``forward`` takes a batch and the
         stage's ``ratio`` and returns predictions by name.
+
+        Raises:
+            TypeError, ValueError: If it is an official row, which does not predict the same.
         """
 
     def is_head(self, name: str) -> bool:

@@ -106,8 +106,16 @@ def test_a_manifest_comes_back_in_the_order_of_its_paths(
 
 
 def test_a_manifest_that_grows_is_written_as_one_that_was_whole_at_once(
-    manifest: Manifest, tmp_path: Path
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    formed = []
+    form = Artifact.model_dump
+
+    def noted(entry: Artifact, **options: Any) -> dict[str, Any]:
+        formed.append(entry.path)
+        return form(entry, **options)
+
+    monkeypatch.setattr(Artifact, "model_dump", noted)
     writer = ManifestWriter()
     for count in range(len(manifest.artifacts) + 1):
         grown = manifest.model_copy(update={"artifacts": manifest.artifacts[:count]})
@@ -117,6 +125,7 @@ def test_a_manifest_that_grows_is_written_as_one_that_was_whole_at_once(
         )
         assert (tmp_path / "manifest.json").read_text("utf-8") == f"{expected}\n"
         assert read_manifest(tmp_path).artifacts == sorted(grown.artifacts, key=lambda a: a.path)
+    assert formed == [entry.path for entry in manifest.artifacts]
     changed = manifest.artifacts[0].model_copy(update={"size_bytes": 7})
     writer.write(tmp_path, manifest.model_copy(update={"artifacts": [changed]}))
     assert read_manifest(tmp_path).artifacts == [changed]

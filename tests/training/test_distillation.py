@@ -17,6 +17,7 @@ from pocketmatte.training.stages import Stage
 from pocketmatte.training.task import Task, Tensors
 from pocketmatte.training.tasks.foreground import ForegroundTask
 from pocketmatte.training.tasks.fusion import FusionTask
+from pocketmatte.training.tasks.propagation import PropagationTask
 from pocketmatte.training.tasks.rvm import RvmTask
 from pocketmatte.training.tasks.scribble import ScribbleTask
 from tiers.checkpoint import write_safetensors
@@ -87,6 +88,18 @@ def test_rows_are_drawn_to_their_teacher(teacher: Teacher, tmp_path: Path) -> No
     assert all(after < 0.7 * was for after, was in zip(apart(), before, strict=True))
 
 
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_teacher_works_in_the_precision_of_the_run(
+    teacher: Teacher, tmp_path: Path, *, bfloat16: bool
+) -> None:
+    task, within = TeacherAlone(), []
+    run = Run(task, tmp_path, dataclasses.replace(OPTIONS, bfloat16=bfloat16), teacher)
+    (batch,) = fixed_batches(task, task.source(STAGE, None, 0), STAGE, 1, seed=0)
+    teacher.register_forward_pre_hook(lambda *_: within.append(torch.is_autocast_enabled("cpu")))
+    run._train_step(STAGE, 0, batch)
+    assert within == [bfloat16]
+
+
 def test_a_run_goes_on_with_its_teacher_alone(teacher: Teacher, tmp_path: Path) -> None:
     Run(TeacherAlone(), tmp_path, OPTIONS, teacher).save("last.pt")
     Run(TeacherAlone(), tmp_path, OPTIONS, teacher)
@@ -126,21 +139,20 @@ def test_official_u2netp_teaches_at_any_size(tmp_path: Path) -> None:
         taught = teacher({"frame": frame}, 0.5)
         torch.testing.assert_close(taught["mask"].sigmoid(), network(frame), rtol=1e-4, atol=1e-4)
         odd = teacher({"frame": frame[:, :, :50, :70]}, 1.0)
-    assert taught["coarse"].shape == (2, 1, 32, 48)
     assert odd["mask"].shape == (2, 1, 50, 70)
     assert not any(isinstance(part, nn.BatchNorm2d) for part in teacher.modules())
 
 
 def test_rows_of_foreground_are_as_far_from_their_teacher_as_their_distributions_are() -> None:
     task = ForegroundTask()
-    said = {"mask": torch.tensor([[0.25, 0.5]]).logit()}
-    other = {"mask": torch.tensor([[0.5, 0.5]]).logit()}
+    said = {"mask": torch.tensor([[[[0.25, 0.5]]]]).logit()}
+    other = {"mask": torch.tensor([[[[0.5, 0.5]]]]).logit()}
     by_hand = (0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)) / 2
     assert float(task.distance(said, said)) == pytest.approx(0, abs=1e-7)
     assert float(task.distance(other, said)) == pytest.approx(by_hand, rel=1e-6)
 
 
-@pytest.mark.parametrize("task", [FusionTask(), ScribbleTask()])
+@pytest.mark.parametrize("task", [FusionTask(), PropagationTask(), ScribbleTask()])
 def test_an_official_network_of_another_form_is_refused(task: Task, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="take one of t01, t02"):
         teacher_of(task, f"t12={official(task.network, tmp_path)}")

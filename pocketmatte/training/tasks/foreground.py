@@ -5,7 +5,7 @@ on stills with the cross-entropy of all outputs; here the refined mask and the c
 comes from, the former with a dice term and more weight along borders.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,7 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pocketmatte.training.made import made
-from pocketmatte.training.mask_losses import bootstrapped_bce, boundary_weight, dice_loss
+from pocketmatte.training.mask_losses import (
+    bootstrapped_bce,
+    boundary_weight,
+    dice_loss,
+)
 from pocketmatte.training.stages import Stage, going_on
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource, confidence_of
@@ -77,7 +81,7 @@ class NestedForm(nn.Module):
         ratio: Not heeded; it works at the frame's size, brought to multiples of 32.
 
     Output:
-        As of ``ForegroundForm``.
+        Logits: ``mask (N, 1, H, W)``.
     """
 
     def __init__(self, network: NestedU) -> None:
@@ -87,11 +91,10 @@ class NestedForm(nn.Module):
     def forward(self, batch: Tensors, ratio: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Segment the pictures."""
         frame = batch["frame"]
-        size_hw = frame.shape[-2:]
-        even_hw = [max(round(side / NESTED_STRIDE), 1) * NESTED_STRIDE for side in size_hw]
-        picture = self.network.normalise(_resized(frame, even_hw))
-        mask = _resized(self.network.logits(picture)[0], size_hw)
-        return {"mask": mask, "coarse": functional.avg_pool2d(mask, 2)}
+        even = [max(round(side / NESTED_STRIDE), 1) * NESTED_STRIDE for side in frame.shape[-2:]]
+        picture = functional.interpolate(frame, even, mode="bilinear")
+        mask, *_ = self.network.logits(self.network.normalise(picture))
+        return {"mask": functional.interpolate(mask, frame.shape[-2:], mode="bilinear")}
 
 
 class ForegroundTask:
@@ -166,6 +169,8 @@ class ForegroundTask:
 def distilled(logits: Tensor, teacher: Tensor) -> Tensor:
     """Return the mean of ``KL(sigmoid(teacher) || sigmoid(logits))``; 0 where they agree.
 
+    ``mask_losses.carried_loss`` is of shares of 1e-3 at least, which would draw what is sure back.
+
     Args:
         logits: ``(N, ...)``.
         teacher: Of the same shape, logits too.
@@ -175,10 +180,6 @@ def distilled(logits: Tensor, teacher: Tensor) -> Tensor:
         functional.binary_cross_entropy_with_logits(each, true) for each in (logits, teacher)
     )
     return off - own
-
-
-def _resized(x: Tensor, size_hw: Sequence[int]) -> Tensor:
-    return functional.interpolate(x, tuple(size_hw), mode="bilinear", align_corners=False)
 
 
 def mean_iou(found: Tensor, true: Tensor) -> Tensor:

@@ -196,8 +196,16 @@ class PropagationTask:
     )  # fmt: skip
 
     def form(self, spec: TierSpec) -> nn.Module:
-        """Return a row's ``PropagationForm``."""
-        return PropagationForm(Propagation(spec.shaped(PropagationShape)))
+        """Return a row's ``PropagationForm``.
+
+        Raises:
+            ValueError: If it is the official row.
+        """
+        shape = spec.shaped(PropagationShape)
+        if shape.topology == "stm":
+            msg = f"{spec.network} {spec.name} is the official network, which is not trained here"
+            raise ValueError(msg)
+        return PropagationForm(Propagation(shape))
 
     def is_head(self, name: str) -> bool:
         """Name the masks' convolutions."""

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from export.manifest import read_manifest
 from pocketmatte.quantisation.record import record_path
-from tests.pocketmatte.test_build import FP16, FP32, break_onnx, words
+from tests.pocketmatte.test_build import FP16, FP32, break_onnx, outcomes, words
 from tiers.errors import BundleError
 from tiers.ladder import tier
 
@@ -20,6 +20,15 @@ def other_weights(t01_weights: Path, tmp_path: Path) -> Path:
     tensors["project_mat.conv.bias"] += 0.01
     save_file(tensors, tmp_path / "other.safetensors", {"network": "rvm", "origin": "another"})
     return tmp_path / "other.safetensors"
+
+
+def test_what_a_build_wrote_is_not_read_by_the_next_one(
+    cli: Callable[..., Any], bundle: Path, t01_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / FP16).unlink()
+    assert outcomes(cli(*words(bundle, t01_weights), "--json")) == {FP32: "kept", FP16: "built"}
+    monkeypatch.setattr("pocketmatte.farm.hashes.sha256_of", lambda path: pytest.fail(str(path)))
+    assert outcomes(cli(*words(bundle, t01_weights), "--json")) == {FP32: "kept", FP16: "kept"}
 
 
 def test_weights_go_when_nothing_is_made_of_them(
