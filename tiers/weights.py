@@ -34,7 +34,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
     {
         "rvm": "65a92177852f61752c4a6297d061ad2b1d4e498ee783d8a9fde158cfa82af66a",
         "foreground": "566a3e912932e8a59fbd8c68b3fd55dc34d23c6986dffb41b58ba8ca82dc40fd",
-        "scribble": "bf5ab97336a258bf3bec1e536c558618d252928cf5a4e48fe518f285211531cd",
+        "scribble": "415ca17dfbf0129c45cbdadecad6f81ebd325c5c51a20af64ce41a8b4178d500",
         "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",
         "fusion": "937531ca904c24c59b94f7027952a3cce666843cb69c34517a93e31dad1486e7",
         "trimap": "a17bcda7ca5c127b5191d4114231e0fb5314d309a2b202bb75a9db903f7b9ccd",

@@ -45,9 +45,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Stages: small, for one small computer; more, to go on from a --start; narrower "
-            "or wider, to train such rows of it alone, where a network has it; or paper, as "
-            "published."
+            help="Stages: small, for one small computer; more, to go on from a --start; norms, "
+            "to train nothing of it but each row's BatchNorm, at the row's own size; narrower or "
+            "wider, to train such rows of it alone, where a network has it; or paper, as published."
         ),
     ] = "small",
     data: DataOption = None,
@@ -63,6 +63,12 @@ def train(
     workers: Annotated[int, typer.Option(help="Processes that make samples.")] = 1,
     widest: Annotated[
         str | None, typer.Option(help="Widest row to train; the whole ladder without it.")
+    ] = None,
+    row_names: Annotated[
+        str | None,
+        typer.Option(
+            "--rows", help="Of the recipe norms: the rows to train, t01,t03; all without it."
+        ),
     ] = None,
     teacher: Annotated[
         str | None,
@@ -131,6 +137,8 @@ def train(
         pocketmatte train rvm --out build/train/taught --teacher t08=rvm_mobilenetv3.safetensors
 
         pocketmatte train rvm --recipe more --start build/train/rvm/rvm.safetensors --out build/more
+
+        pocketmatte train rvm --recipe norms --rows t01 --start rvm.safetensors --out build/t01
     """
     for option, value in (
         ("--threads", threads), ("--longer", longer),
@@ -161,6 +169,7 @@ def train(
     if recipe not in task.recipes:
         msg = f"no recipe {recipe!r} of {network}; there are {', '.join(task.recipes)}"
         raise UsageError(msg)
+    rows = None if row_names is None else tuple(row_names.split(","))
     torch.set_num_threads(threads)
     chosen_device = device_of(device)
     taught_by = None if teacher is None else teacher_of(task, teacher)
@@ -172,7 +181,7 @@ def train(
             recipe=recipe, data=data, seed=seed, workers=workers, device=chosen_device,
             bfloat16=precision == "bf16" or (precision == "auto" and chosen_device.type == "cuda"),
             compiled=compiled, share=share, save_every=save_every, judge_every=judge_every,
-            widest=widest, minutes=minutes, kept_clips=keep_clips, longer=longer,
+            widest=widest, minutes=minutes, kept_clips=keep_clips, longer=longer, rows=rows,
         )  # fmt: skip
         run = Run(task, out, options, taught_by, begun)
         if licence is None:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pocketmatte.training import figures, layers, placement, textures
+from pocketmatte.training import figures, layers, looks, placement, textures
 from pocketmatte.training.layers import Layer
 from pocketmatte.training.library import CutoutItem, load_library
 from pocketmatte.training.motion import FloatArray, random_path
@@ -18,6 +18,7 @@ from pocketmatte.training.sensor import NoiseBank, jpeg_error, random_strength
 _SHARES = {"none": 0.04, "figure": 0.34, "full": 0.26, "half": 0.28, "thing": 0.08}
 _SECOND_FOREGROUND_SHARE = 0.12
 _DISTRACTOR_SHARE = 0.4
+_HARMONY_SHARE = 0.4  # how often a foreground's colours follow its background's
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +80,9 @@ class ClipComposer:
         foreground, alpha = self._merge([layer for layer in placed if layer is not None])
         if random.random() < 0.3:
             background = _shadowed(random, background, alpha)
+        if random.random() < _HARMONY_SHARE:
+            degree = random.uniform(0.1, 0.8)
+            foreground = looks.harmonised(foreground, alpha, background, degree)
         return self._photographed(random, foreground, alpha, background)
 
     def _background(self, random: np.random.Generator, common: FloatArray) -> Tensor:

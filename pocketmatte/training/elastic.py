@@ -92,6 +92,14 @@ class Elastic(nn.Module):
                 if parameter.requires_grad:
                     yield f"{name}.{key}", parameter
 
+    def train_shared(self, wanted: bool) -> None:
+        """Let the shared parameters be trained, or stay as they are; BatchNorm's are always."""
+        whole = self.forms[self.full]
+        norms = {id(each) for norm in _norms(whole) for each in norm.parameters()}
+        for parameter in whole.parameters():
+            if id(parameter) not in norms:
+                parameter.requires_grad_(wanted)
+
     def export_state(self) -> dict[str, Tensor]:
         """Return the elastic checkpoint's tensors.
 

@@ -24,6 +24,7 @@ CLIPS = "clips"  # folder of the user's own clips, beside those of a cache
 # shows more than what is made up does.
 _THINGS, _PEOPLE, _STILLS, _CLIPS, _COMPOSITES = 0.4, 0.3, 0.2, 0.3, 0.2
 _MANY, _OF_MANY_STILLS = 200, 0.6
+_PEOPLE_ALONE = 0.5  # where made-up things are not wanted; most of many stills are things too
 
 
 class Beside:
@@ -85,7 +86,7 @@ def made(
         seed: Of everything random.
         objects: Objects of a clip; of people there is one, beside whom the others are nowhere.
         clutter: See ``ObjectVideos``.
-        things: Whether made-up things of any kind are wanted, beside people.
+        things: Whether made-up things of any kind are wanted, beside people, and many stills.
 
     Raises:
         MediaError: If ``data`` has none of these, or a file in it is damaged.
@@ -105,12 +106,12 @@ def made(
     # Videos alone are of use behind clips only; elsewhere it is told that there are no pictures.
     pictures = backgrounds if composites is None or _has_pictures(backgrounds) else None
     people = Beside(Compositions(stage, cache, seed), objects)
-    sources: list[tuple[VideoSource, float]] = [(people, _PEOPLE)]
+    sources: list[tuple[VideoSource, float]] = [(people, _PEOPLE if things else _PEOPLE_ALONE)]
     if things:
         sources.append((ObjectVideos(*sizes, pictures, clutter), _THINGS))
     if stills is not None:
         held = StillFolder(stills)
-        share = _STILLS if len(held) < _MANY else _OF_MANY_STILLS
+        share = _OF_MANY_STILLS if things and len(held) >= _MANY else _STILLS
         sources.append((PseudoVideos(held, *sizes, pictures), share))
     if clips is not None:
         sources.append((FolderVideos(clips, *sizes), _CLIPS))

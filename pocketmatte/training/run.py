@@ -1,7 +1,6 @@
 """A training run: steps over the stages of a recipe, saved so that nothing is lost."""
 
 import functools
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from pocketmatte.training.run_file import read_run, write_run
 from pocketmatte.training.run_options import Options, Progress
 from pocketmatte.training.stages import (
     Stage,
+    for_rows,
     learning_rate,
     prolonged,
     require_rows,
@@ -60,11 +60,12 @@ class Run:
         start: Start | None = None,
     ) -> None:
         self.task, self.folder, self.options = task, folder, options
-        self.stages = prolonged(task.recipes[options.recipe], options.longer)
-        self.total = total_steps(self.stages)
-        self.step, self.best = 0, float("inf")
         torch.manual_seed(options.seed)
         self.elastic = Elastic(task, options.widest)
+        stages = prolonged(task.recipes[options.recipe], options.longer)
+        self.stages = for_rows(stages, self.elastic.specs, options.rows)
+        self.total = total_steps(self.stages)
+        self.step, self.best = 0, float("inf")
         self._known: set[str] = set()  # rows that are no longer as they were made
         if start is not None:
             begin_as(self.elastic, start.elastic)
@@ -78,6 +79,7 @@ class Run:
             "longer": options.longer,
             "seed": options.seed,
             "widest": self.elastic.widest,
+            "rows": None if options.rows is None else list(options.rows),
             "teacher": None if teacher is None else teacher.sha256,
             "data": "self-made" if options.data is None else "the user's own",
             "start": None if start is None else start.made_of,
@@ -136,7 +138,9 @@ class Run:
                     self._reach(stage)
                 if stage is not within:
                     within = stage
-                    self._held = None if stage.held is None else Held(self.elastic, stage.held)
+                    kept = None if stage.norms_alone else stage.held
+                    self._held = None if kept is None else Held(self.elastic, kept)
+                    self.elastic.train_shared(not stage.norms_alone)
                 loss, error = self._train_step(stage, first, moved(batch, self.options.device))
                 self.step += 1
                 frames += stage.batch * stage.length
@@ -214,7 +218,7 @@ class Run:
         return errors
 
     def _train_step(self, stage: Stage, first: int, batch: Tensors) -> tuple[float, float]:
-        """Train the widest row, the narrowest and some between on one batch.
+        """Train the rows of a step on one batch, narrower ones by the widest.
 
         (The sandwich rule: Yu and Huang, "Universally Slimmable Networks", ICCV 2019.)
         """
@@ -229,10 +233,11 @@ class Run:
             with torch.no_grad():
                 target = self._asked(self._teacher, batch, ratio)
         shown = (0.0, 0.0)
-        for name in self._rows(stage):
+        rows = stage.rows_at(list(self.elastic.specs), self.step, self.options.seed)
+        for name in rows:
             predicted = self._roll(name, batch, stage)
             loss = torch.stack(list(self.task.losses(predicted, batch, progress).values())).sum()
-            if name == self._rows_of(stage)[-1]:
+            if name == rows[0]:
                 shown = float(loss.detach()), float(self.task.error(predicted, batch).detach())
             if target is not None and stage.distillation:
                 loss = loss + stage.distillation * self.task.distance(predicted, target)
@@ -248,14 +253,6 @@ class Run:
         if self._held is not None:
             self._held.restore()
         return shown
-
-    def _rows(self, stage: Stage) -> list[str]:
-        """Return the rows of a step: the widest, the narrowest, and some between by chance."""
-        first, *between = self._rows_of(stage)
-        last = between.pop() if between else None
-        draw = random.Random(self.options.seed * 1_000_003 + self.step)
-        chosen = draw.sample(between, min(stage.random_rows, len(between)))
-        return [first] if last is None else [last, first, *chosen]
 
     def _rows_of(self, stage: Stage) -> list[str]:
         return stage.rows_of(list(self.elastic.specs))

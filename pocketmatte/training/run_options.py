@@ -13,7 +13,7 @@ class Options:
     """How a run is made.
 
     What is learnt depends on ``recipe``, ``longer``, ``data``, ``seed``, ``widest``,
-    ``kept_clips`` and ``bfloat16``; the rest only decides how it is gone about.
+    ``rows``, ``kept_clips`` and ``bfloat16``; the rest only decides how it is gone about.
 
     Attributes:
         recipe: Name of one of the task's recipes.
@@ -27,6 +27,8 @@ class Options:
         save_every: Steps between saves.
         judge_every: Steps between looks at samples of another seed, of the same files.
         widest: Name of the widest row that is trained; ``None`` trains the whole ladder.
+        rows: Names of the rows whose norms are trained, where a recipe trains these alone; ``None``
+            for all.
         kept_clips: How many clips of a stage are made, and then kept in the run's folder and drawn
             again and again; ``None`` makes new ones for every step.
         longer: How many times the steps of every stage are made.
@@ -45,6 +47,7 @@ class Options:
     judge_every: int
     widest: str | None
     minutes: float | None
+    rows: tuple[str, ...] | None = None
     kept_clips: int | None = None
     longer: int = 1
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence, Set
+import random
+from collections.abc import Collection, Mapping, Sequence, Set
 
 from tiers.errors import UsageError
 from tiers.spec import TierSpec
@@ -31,6 +32,9 @@ class Stage:
             stage reaches first begin as the widest one that was trained before: see ``growth``.
         held: Name of a row that stays as it is, with the rows below it; ``None`` trains those too.
             What only wider rows have is trained alone.
+        norms_alone: Train nothing but the rows' own BatchNorm: a row becomes better, and no other
+            one worse. A run makes such a stage once for each row, at the row's own size. (Frankle,
+            Schwab, Morcos, "Training BatchNorm and Only BatchNorm", ICLR 2021.)
     """
 
     name: str
@@ -44,6 +48,7 @@ class Stage:
     random_rows: int = 1
     widest: str | None = None
     held: str | None = None
+    norms_alone: bool = False
 
     def __post_init__(self) -> None:
         for what in ("steps", "length", "batch"):
@@ -56,6 +61,17 @@ class Stage:
         reached = names.index(self.widest) + 1 if self.widest in names else len(names)
         held = names.index(self.held) + 1 if self.held in names else 0
         return list(names[held:reached])
+
+    def rows_at(self, names: Sequence[str], step: int, seed: int) -> list[str]:
+        """Return the rows that a step trains of a run's: the widest, the narrowest, some between.
+
+        Those between by chance.
+        """
+        first, *between = self.rows_of(names)
+        last = between.pop() if between else None
+        draw = random.Random(seed * 1_000_003 + step)
+        chosen = draw.sample(between, min(self.random_rows, len(between)))
+        return [first] if last is None else [last, first, *chosen]
 
     def ratio_of(self, spec: TierSpec) -> float:
         """Return the ratio at which a row is run."""
@@ -82,6 +98,13 @@ def require_rows(stages: Sequence[Stage], names: Sequence[str], known: Set[str])
                 f"{names[-1]}; give a wider one"
             )
             raise UsageError(msg)
+        alone = [name for name in stage.rows_of(names) if stage.norms_alone and name not in trained]
+        if alone:
+            msg = (
+                f"stage {stage.name} trains nothing but the BatchNorm of {alone[0]}, whose "
+                f"convolutions nothing trained before; give a --start that has it"
+            )
+            raise UsageError(msg)
         if stage.held is not None and stage.held not in trained:
             msg = (
                 f"stage {stage.name} holds {stage.held} as it is, which nothing trained "
@@ -91,9 +114,66 @@ def require_rows(stages: Sequence[Stage], names: Sequence[str], known: Set[str])
         trained.update(stage.rows_of(names))
 
 
+def for_rows(
+    stages: Sequence[Stage], specs: Mapping[str, TierSpec], rows: Collection[str] | None = None
+) -> tuple[Stage, ...]:
+    """Return the stages as a run makes them: those of norms alone once for each row that it has.
+
+    Args:
+        stages: Of a recipe.
+        specs: The run's rows, narrowest first.
+        rows: Names of those whose norms are trained; ``None`` for all.
+
+    Raises:
+        UsageError: If one is no row of the run, or rows are given and no stage is of norms alone.
+    """
+    names, made = list(specs), list[Stage]()
+    if rows is not None:
+        if not all(stage.norms_alone for stage in stages):
+            msg = f"--rows {','.join(rows)} is for the recipe norms; other stages name their rows"
+            raise UsageError(msg)
+        if strange := [row for row in rows if row not in names]:
+            msg = f"no row {strange[0]!r} to train; there are {', '.join(names)}"
+            raise UsageError(msg)
+    for stage in stages:
+        if not stage.norms_alone:
+            made.append(stage)
+            continue
+        for row in stage.rows_of(names):
+            if rows is not None and row not in rows:
+                continue
+            below = names.index(row) - 1
+            made.append(
+                dataclasses.replace(
+                    stage,
+                    name=f"{stage.name} of {row}",
+                    size_hw=specs[row].output_hw,
+                    widest=row,
+                    held=names[below] if below >= 0 else None,
+                )
+            )
+    return tuple(made)
+
+
 def going_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """Return the stages that train every row: what trained weights are trained further by."""
     return tuple(stage for stage in stages if stage.widest is None)
+
+
+def norms(like: Stage, *, batch: int | None = None, length: int | None = None) -> tuple[Stage, ...]:
+    """Return the recipe that trains nothing but the BatchNorm of every row, at its own size.
+
+    Args:
+        like: A stage whose samples are of the kind.
+        batch: Samples of a step; ``None`` for that of ``like``.
+        length: Frames of a sample; ``None`` for that of ``like``.
+    """
+    stage = dataclasses.replace(
+        like, name="norms", steps=300, ratio=None, learning_rate=(2e-3, 2e-5),
+        batch=batch or like.batch, length=length or like.length,
+        distillation=0.0, widest=None, held=None, norms_alone=True,
+    )  # fmt: skip
+    return (stage,)
 
 
 def prolonged(stages: tuple[Stage, ...], times: int) -> tuple[Stage, ...]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pocketmatte.training import compositions
 from pocketmatte.training.compositions import ClipComposer, Composition
 
 FRAME_HW = (96, 160)
@@ -86,3 +87,21 @@ def test_clips_of_one_frame_are_composed() -> None:
     clip = ClipComposer(None, frame_hw=FRAME_HW, clip_length=1, seed=0).clip(0)
     assert clip.frames.shape == (1, 3, *FRAME_HW)
     assert np.isfinite(clip.frames.numpy()).all()
+
+
+def test_some_foregrounds_have_the_colours_of_their_background(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def difference(share: float) -> float:
+        monkeypatch.setattr(compositions, "_HARMONY_SHARE", share)
+        composer, apart = _composer(), []
+        for index in INDICES:
+            clip = composer.clip(index)
+            inside, outside = (
+                (clip.frames * weight).sum((0, 2, 3)) / weight.sum().clamp(min=1)
+                for weight in (clip.alpha, 1 - clip.alpha)
+            )
+            apart.append(float((inside - outside).abs().mean()) * bool(clip.alpha.any()))
+        return sum(apart)
+
+    assert difference(1.0) < 0.8 * difference(0.0)

@@ -116,17 +116,20 @@ def test_photographs_of_any_size_below_backgrounds_stand_each_by_itself(own: Pat
 
 
 def test_a_folder_of_many_stills_is_drawn_from_more(own: Path) -> None:
-    few = made(STAGE, own, 0)
+    def drawn(kind: type, *, things: bool = True) -> int:
+        source = made(STAGE, own, 0, things=things)
+        assert isinstance(source, Mixture)
+        each = (source._sources[source.chosen(index)] for index in range(400))
+        return sum(isinstance(one, kind) for one in each)
+
+    few, few_of_people = drawn(PseudoVideos), drawn(PseudoVideos, things=False)
     for number in range(200):
         for part in ("image", "alpha"):
             shutil.copy(own / f"stills/{part}/a.png", own / f"stills/{part}/{number}.png")
-    many = made(STAGE, own, 0)
-    drawn = [
-        sum(isinstance(source._sources[source.chosen(index)], PseudoVideos) for index in range(200))
-        for source in (few, many)
-        if isinstance(source, Mixture)
-    ]
-    assert drawn[1] > 1.5 * drawn[0] > 0
+    assert drawn(PseudoVideos) > 1.5 * few > 0
+    # most of what many stills show is no person
+    assert drawn(PseudoVideos, things=False) == few_of_people > 0
+    assert drawn(Beside, things=False) > 2 * drawn(Beside)
 
 
 def test_of_people_there_is_one_beside_whom_the_others_are_nowhere() -> None:

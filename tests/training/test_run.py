@@ -19,31 +19,15 @@ from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.finishing import opened, write_checkpoint
 from pocketmatte.training.journal import FILE_NAME, journal
 from pocketmatte.training.run import Run
-from pocketmatte.training.run_options import Options, Progress
+from pocketmatte.training.run_options import Progress
 from pocketmatte.training.stages import Stage, learning_rate, prolonged, stage_at, total_steps
 from pocketmatte.training.start import start_of
 from pocketmatte.training.task import Tensors
-from pocketmatte.training.tasks.rvm import RvmTask
+from tests.training.tiny_runs import FIRST, OPTIONS, SECOND, Tiny
 from tiers.errors import CheckpointError, UsageError
 from tiers.ladder import tier
 from tiers.networks.rvm import Rvm
 from tiers.weights import load, network_of
-
-FIRST = Stage(
-    name="first", steps=3, size_hw=(32, 48), ratio=1.0, length=2, batch=2,
-    learning_rate=(1e-3, 1e-3), distillation=0.5,
-)  # fmt: skip
-SECOND = dataclasses.replace(FIRST, name="second", steps=2, size_hw=(64, 96), ratio=0.5)
-
-
-class Tiny(RvmTask):
-    recipes: Mapping[str, tuple[Stage, ...]] = {"tiny": (FIRST, SECOND), "other": (FIRST,)}
-
-
-OPTIONS = Options(
-    recipe="tiny", data=None, seed=0, workers=0, device=torch.device("cpu"), bfloat16=False,
-    compiled=False, share=Share(), save_every=2, judge_every=4, widest=None, minutes=None,
-)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -314,48 +298,6 @@ def test_rows_that_a_start_lacks_begin_as_what_was_trained_before_them(tmp_path:
     with torch.no_grad():
         alphas = [run.elastic(row, batch, 1.0)["alpha"] for row in ("t02", "t04")]
     torch.testing.assert_close(*alphas, rtol=0, atol=1e-4)
-
-
-class Wider(RvmTask):
-    recipes: Mapping[str, tuple[Stage, ...]] = {"tiny": (dataclasses.replace(FIRST, held="t02"),)}
-
-
-def test_a_row_that_is_held_stays_to_the_bit_while_wider_ones_learn(tmp_path: Path) -> None:
-    trained = Elastic(Tiny(), "t02")
-    write_checkpoint(Tiny(), trained, tmp_path / "t02.safetensors", origin="a test", licence="MIT")
-    start = start_of(str(tmp_path / "t02.safetensors"))
-    options = dataclasses.replace(OPTIONS, widest="t04", save_every=1)
-    run = Run(Wider(), tmp_path / "run", options, None, start)
-    assert run.rows == ["t03", "t04"]
-    before = run.elastic.export_state()
-    run.train(lambda _: None)
-    after = run.elastic.export_state()
-    for row in ("t01", "t02"):
-        assert all(torch.equal(before[key], after[key]) for key in before if key.startswith(row))
-        held = start.elastic.slices(row) or dict(start.elastic.forms[row].named_parameters())
-        assert all(torch.equal(each, held[key]) for key, each in run.elastic.slices(row).items())
-    wide = [key for key in before if key.startswith("t04") and key.endswith("running_mean")]
-    run_through = [key for key in wide if "refiner" not in key]  # at a ratio of 1 nothing refines
-    assert not any(torch.equal(before[key], after[key]) for key in run_through)
-    moved = {key: (before[key] != after[key]) for key in before if key.startswith("shared")}
-    assert any(each.any() for each in moved.values())
-    assert not all(each.all() for each in moved.values())
-
-
-def test_rows_are_not_held_that_nothing_trained(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"stage first holds t02 .*give a --start that has it"):
-        Run(Wider(), tmp_path, dataclasses.replace(OPTIONS, widest="t04"))
-    with pytest.raises(UsageError, match=r"trains what is wider than t02, and --widest is t02"):
-        Run(Wider(), tmp_path, dataclasses.replace(OPTIONS, widest="t02"))
-
-
-def test_a_row_to_hold_is_no_wider_than_the_run(tmp_path: Path) -> None:
-    path = tmp_path / "t02.safetensors"
-    write_checkpoint(Tiny(), Elastic(Tiny(), "t02"), path, origin="a test", licence="MIT")
-    narrow = dataclasses.replace(OPTIONS, widest="t01")
-    for start in (None, start_of(str(path))):
-        with pytest.raises(UsageError, match=r"is wider than t02, and --widest is t01; give a"):
-            Run(Wider(), tmp_path / "run", narrow, None, start)
 
 
 def test_of_a_start_the_asked_rows_are_taken(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pocketmatte.training.mask_losses import (
     boundary_weight,
     dice_loss,
 )
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.foreground import Foreground
@@ -105,6 +105,7 @@ class ForegroundTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1], batch=12),
             # with --start t05=FILE: the rows that run at a size which few steps of the others saw
             "wider": (
                 Stage(

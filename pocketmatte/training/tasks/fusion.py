@@ -21,7 +21,7 @@ from pocketmatte.training.fusion_rounds import (
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrapped_bce, dice_loss
 from pocketmatte.training.mixtures import Mixture
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.video import Video, VideoSource, confidence_of
@@ -71,6 +71,7 @@ class FusionTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1]),
             "paper": (
                 Stage(
                     name="all", steps=30_000, size_hw=(480, 480), length=25, batch=8,

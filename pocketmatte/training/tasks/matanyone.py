@@ -25,7 +25,7 @@ from pocketmatte.training.made import Beside, made
 from pocketmatte.training.mask_losses import carried_loss
 from pocketmatte.training.mixtures import Mixture
 from pocketmatte.training.simulated_masks import perturbed_mask
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.matanyone_form import MatAnyoneForm
 from pocketmatte.training.tasks.stfam import SLOWER, Excerpts
@@ -71,6 +71,7 @@ class MatAnyoneTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1], batch=3),
             # Steps, batch, sizes and frames are published, and the rates of the first and the last
             # stage; that masks are learnt from in every stage, and the rest, is ours.
             "paper": (

@@ -30,7 +30,7 @@ from pocketmatte.training.mask_losses import (
     logits_of,
 )
 from pocketmatte.training.moved_stills import moved_still
-from pocketmatte.training.stages import Stage
+from pocketmatte.training.stages import Stage, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.triplets import FRAMES, triplet
@@ -181,6 +181,14 @@ class PropagationTask:
         {
             "small": _SMALL,
             "more": tuple(stage for stage in _SMALL if stage.name not in _NARROW),
+            "norms": norms(_SMALL[-1], batch=4),
+            # at about the sizes of the narrow rows, with --widest t04
+            "narrower": (
+                Stage(
+                    name="own size", steps=500, size_hw=(144, 256), length=25, batch=4,
+                    learning_rate=(1e-3, 2e-5), distillation=0.5,
+                ),
+            ),
             # BL30K's stage and the main one, 384 x 384, as published
             "paper": (
                 Stage(

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pocketmatte.training.losses import alpha_loss, foreground_loss, segmentation_loss
 from pocketmatte.training.made import made
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.video import Video, VideoSource, confidence_of
 from tiers.networks.rvm import Rvm
@@ -80,6 +80,7 @@ class RvmTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1], batch=4, length=3),
             # at the sizes of the narrow rows, with --widest t04
             "narrower": (
                 Stage(
@@ -99,7 +100,7 @@ class RvmTask:
             "wider": (
                 Stage(
                     name="own size", steps=300, size_hw=(288, 512), ratio=1.0, length=2, batch=2,
-                    learning_rate=(7e-4, 3e-5), distillation=0.25, held="t05",
+                    learning_rate=(4e-4, 2e-5), distillation=0.25, held="t05",
                 ),
             ),
             # Section 4.2: 20 epochs of clips of 15, 2 of 50, 1 with HD, 5 on images; steps of the

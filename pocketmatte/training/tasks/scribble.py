@@ -18,7 +18,7 @@ from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import bootstrap_share, bootstrapped_bce, dice_loss
 from pocketmatte.training.simulated_masks import previous_mask
 from pocketmatte.training.simulated_strokes import simulated_strokes
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.video import Video, VideoSource, confidence_of
@@ -79,6 +79,7 @@ class ScribbleTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1], batch=12),
             # at the sizes of the narrow rows, with --widest t04: steps of wide ones cost them some
             "narrower": (
                 Stage(

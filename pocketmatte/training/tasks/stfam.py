@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pocketmatte.training.losses import alpha_loss
 from pocketmatte.training.made import made
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.trimap import badly_drawn, random_trimaps
 from pocketmatte.training.trimaps import as_channel
@@ -122,6 +122,7 @@ class StfamTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1], batch=4),
             # Crops brought to 320 x 320 and rates of 5e-5 falling to 5e-6 as published; larger
             # batches, and steps for what they publish as 100 epochs, are ours.
             "paper": (

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from pocketmatte.training.made import made
 from pocketmatte.training.mask_losses import carried_loss, logits_of
-from pocketmatte.training.stages import Stage, going_on
+from pocketmatte.training.stages import Stage, going_on, norms
 from pocketmatte.training.task import Tensors
 from pocketmatte.training.tasks.foreground import mean_iou
 from pocketmatte.training.trimaps import (
@@ -117,6 +117,7 @@ class TrimapTask:
         {
             "small": _SMALL,
             "more": going_on(_SMALL),
+            "norms": norms(_SMALL[-1], batch=4),
             # at the sizes of the narrow rows, with --widest t04
             "narrower": (
                 Stage(
