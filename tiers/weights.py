@@ -37,7 +37,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
         "scribble": "415ca17dfbf0129c45cbdadecad6f81ebd325c5c51a20af64ce41a8b4178d500",
         "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",
         "fusion": "937531ca904c24c59b94f7027952a3cce666843cb69c34517a93e31dad1486e7",
-        "trimap": "a17bcda7ca5c127b5191d4114231e0fb5314d309a2b202bb75a9db903f7b9ccd",
+        "trimap": "7c8bdd32a5935189b82e0d5ab1d1f302e436fa987d1aff34a8358f4c0a4ff90c",
         "stfam": "b5cc6cb9b7bae5d466905a5ee2d9590dd6086e7224db3193b11418b44c3b633e",
         "matanyone": "440474fb4f1fb5c6e64bfff255ed994cb55cae38a4a794b5222466a4dc62a220",
     }

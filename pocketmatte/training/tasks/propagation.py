@@ -189,6 +189,17 @@ class PropagationTask:
                     learning_rate=(1e-3, 2e-5), distillation=0.5,
                 ),
             ),
+            # what they lack, after it, with --start t04=FILE; t01 to t04 stay as they are
+            "wider": (
+                Stage(
+                    name="wide rows", steps=120, size_hw=(144, 256), length=25, batch=3,
+                    learning_rate=(1e-3, 4e-4), distillation=0.5, held="t04",
+                ),
+                Stage(
+                    name="wide rows, fine", steps=60, size_hw=(192, 336), length=25, batch=2,
+                    learning_rate=(4e-4, 2e-5), distillation=0.5, held="t04",
+                ),
+            ),
             # BL30K's stage and the main one, 384 x 384, as published
             "paper": (
                 Stage(

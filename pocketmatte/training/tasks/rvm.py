@@ -100,7 +100,7 @@ class RvmTask:
             "wider": (
                 Stage(
                     name="own size", steps=300, size_hw=(288, 512), ratio=1.0, length=2, batch=2,
-                    learning_rate=(4e-4, 2e-5), distillation=0.25, held="t05",
+                    learning_rate=(7e-4, 3e-5), distillation=0.25, held="t05",
                 ),
             ),
             # Section 4.2: 20 epochs of clips of 15, 2 of 50, 1 with HD, 5 on images; steps of the
