@@ -35,7 +35,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
         "rvm": "65a92177852f61752c4a6297d061ad2b1d4e498ee783d8a9fde158cfa82af66a",
         "foreground": "566a3e912932e8a59fbd8c68b3fd55dc34d23c6986dffb41b58ba8ca82dc40fd",
         "scribble": "415ca17dfbf0129c45cbdadecad6f81ebd325c5c51a20af64ce41a8b4178d500",
-        "propagation": "fd052140a508a8d83af2e801def6daf75e2b3fb92adf0f8fd67494fe2941e0d4",
+        "propagation": "950e26d598d27e901de819f729b728dd314fc71513f514ac4bbdb61e65c56584",
         "fusion": "937531ca904c24c59b94f7027952a3cce666843cb69c34517a93e31dad1486e7",
         "trimap": "7c8bdd32a5935189b82e0d5ab1d1f302e436fa987d1aff34a8358f4c0a4ff90c",
         "stfam": "b5cc6cb9b7bae5d466905a5ee2d9590dd6086e7224db3193b11418b44c3b633e",

@@ -23,6 +23,8 @@ class Stage:
         size_hw: Frame size of the samples, in pixels.
         ratio: Working size over frame size, of all rows; ``None`` takes each row's own. Below 1
             what refines at full size is trained too.
+        own_sizes: Every row works at its own size, by its long side, on frames of one size, as on
+            a phone; ``ratio`` is not heeded.
         length: Frames of a sample.
         batch: Samples of a step, on all processes together.
         learning_rate: At the stage's start and end.
@@ -49,6 +51,7 @@ class Stage:
     widest: str | None = None
     held: str | None = None
     norms_alone: bool = False
+    own_sizes: bool = False
 
     def __post_init__(self) -> None:
         for what in ("steps", "length", "batch"):
@@ -75,6 +78,8 @@ class Stage:
 
     def ratio_of(self, spec: TierSpec) -> float:
         """Return the ratio at which a row is run."""
+        if self.own_sizes:
+            return min(1.0, max(spec.working_hw) / max(self.size_hw))
         return spec.ratio if self.ratio is None else self.ratio
 
 

@@ -333,3 +333,13 @@ def test_a_batch_is_shared_evenly_or_refused() -> None:
     assert Share(rank=1, processes=4).of(8) == 2
     with pytest.raises(ValueError, match="a batch of 6 cannot be shared by 4 processes"):
         Share(rank=0, processes=4).of(6)
+
+
+def test_rows_work_at_their_own_size_on_frames_of_one_size() -> None:
+    stage = dataclasses.replace(FIRST, size_hw=(288, 512), ratio=None, own_sizes=True)
+    for name in ("t01", "t04", "t08", "t11"):
+        spec = tier("rvm", name)
+        worked = min(max(spec.working_hw), 512)
+        assert stage.ratio_of(spec) * 512 == worked
+        # the same on a phone's frames, whose sizes differ
+        assert dataclasses.replace(stage, own_sizes=False).ratio_of(spec) == spec.ratio

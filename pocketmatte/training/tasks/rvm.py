@@ -103,6 +103,13 @@ class RvmTask:
                     learning_rate=(7e-4, 3e-5), distillation=0.25, held="t05",
                 ),
             ),
+            # all rows once more, each at its own size
+            "together": (
+                Stage(
+                    name="own sizes", steps=220, size_hw=(288, 512), own_sizes=True, length=2,
+                    batch=2, learning_rate=(5e-4, 2e-5), distillation=0.25, random_rows=2,
+                ),
+            ),
             # Section 4.2: 20 epochs of clips of 15, 2 of 50, 1 with HD, 5 on images; steps of the
             # paper's counts, on one node of several GPUs
             "paper": (
