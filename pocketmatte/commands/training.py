@@ -46,8 +46,9 @@ def train(
         str,
         typer.Option(
             help="Stages: small, for one small computer; more, to go on from a --start; norms, "
-            "to train nothing of it but each row's BatchNorm, at the row's own size; narrower or "
-            "wider, to train such rows of it alone, where a network has it; or paper, as published."
+            "to train nothing of it but each row's BatchNorm, at the row's own size; narrower, "
+            "wider or together, to train such rows or all of them at their sizes, where a network "
+            "has it; or paper, as published."
         ),
     ] = "small",
     data: DataOption = None,
