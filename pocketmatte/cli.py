@@ -30,12 +30,13 @@ from pocketmatte.commands.packing import pack_
 from pocketmatte.commands.parting import parity
 from pocketmatte.commands.proving import verify_
 from pocketmatte.commands.quantising import quantize_report
+from pocketmatte.commands.recalibrating import recalibrate
 from pocketmatte.commands.reporting import report
 from pocketmatte.commands.resulting import results_add, results_compare, results_list
 from pocketmatte.commands.selecting import bundle_, select_
 from pocketmatte.commands.signing import keygen, sign_
 from pocketmatte.commands.studio import studio
-from pocketmatte.commands.training import recalibrate, train
+from pocketmatte.commands.training import train
 from pocketmatte.console import note
 from pocketmatte.stopped import StoppedError
 from tiers.errors import PocketMatteError, UsageError, was_interrupted

@@ -1,4 +1,4 @@
-"""``pocketmatte train`` and ``recalibrate``: weights for every tier of a network."""
+"""``pocketmatte train``: weights for every tier of a network."""
 
 import contextlib
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from pocketmatte.console import (
     Done,
     JsonFlag,
+    chosen,
     finish,
     note,
     relative,
@@ -16,6 +17,7 @@ from pocketmatte.console import (
     stderr,
 )
 from tiers.errors import UsageError
+from tiers.ladder import ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -128,7 +130,7 @@ def train(
     At the end BatchNorm's statistics are measured for each row at its own size, and
     OUT/NETWORK.safetensors is written, which build, matte and evaluate take as --weights.
 
-    Several GPUs: torchrun --nproc-per-node 4 -m pocketmatte train rvm --out build/train
+    Several GPUs: torchrun --nproc-per-node 4 -m -- pocketmatte train rvm --out build/train
 
     Examples:
         pocketmatte train rvm --out build/train/rvm
@@ -170,7 +172,7 @@ def train(
     if recipe not in task.recipes:
         msg = f"no recipe {recipe!r} of {network}; there are {', '.join(task.recipes)}"
         raise UsageError(msg)
-    rows = None if row_names is None else tuple(row_names.split(","))
+    rows = None if row_names is None else chosen(row_names, list(ladder(network)), "row")
     torch.set_num_threads(threads)
     chosen_device = device_of(device)
     taught_by = None if teacher is None else teacher_of(task, teacher)
@@ -190,45 +192,6 @@ def train(
         done = _trained(run, options, licence, tensorboard=tensorboard)
     if share.rank == 0:
         finish(done, as_json=as_json)
-
-
-def recalibrate(
-    network: NetworkArgument,
-    weights: Annotated[Path, typer.Option(help="Elastic checkpoint.")],
-    out: Annotated[Path, typer.Option(help="Checkpoint to write.")],
-    data: DataOption = None,
-    seed: SeedOption = 0,
-    threads: Annotated[int, typer.Option(help="Of PyTorch on the CPU.")] = 1,
-    as_json: JsonFlag = False,
-) -> None:
-    """Measure the BatchNorm statistics of every row anew, at the size that it runs at.
-
-    For a checkpoint whose weights were changed by hand, or that is to meet other pictures than it
-    was trained on: give some of them as --data.
-
-    Examples:
-        pocketmatte recalibrate rvm --weights build/train/rvm/rvm.safetensors --out rvm.safetensors
-    """
-    import torch
-
-    from pocketmatte.training.finishing import opened, write_checkpoint
-    from pocketmatte.training.finishing import recalibrate as measure
-    from pocketmatte.training.tasks import task_of
-    from tiers.weights import load
-
-    require_at_least("--threads", threads)
-    require_at_least("--seed", seed, 0)
-    torch.set_num_threads(threads)
-    task = task_of(network)
-    elastic = opened(task, weights)
-    measure(
-        task, elastic, task.recipes["small"][-1], data=data, seed=seed,
-        on_row=lambda name: note(f"measured {name}"),
-    )  # fmt: skip
-    held = load(weights, network)
-    write_checkpoint(task, elastic, out, origin=held.origin, licence=held.licence)
-    finish(Done(result={"checkpoint": out, "rows": list(elastic.specs)}), as_json=as_json)
-    note(f"wrote {relative(out)}")
 
 
 def _require_shares(stages: "Iterable[Stage]", share: "Share") -> None:

@@ -80,9 +80,7 @@ class ClipComposer:
         foreground, alpha = self._merge([layer for layer in placed if layer is not None])
         if random.random() < 0.3:
             background = _shadowed(random, background, alpha)
-        if random.random() < _HARMONY_SHARE:
-            degree = random.uniform(0.1, 0.8)
-            foreground = looks.harmonised(foreground, alpha, background, degree)
+        foreground = looks.in_harmony(random, foreground, alpha, background, _HARMONY_SHARE)
         return self._photographed(random, foreground, alpha, background)
 
     def _background(self, random: np.random.Generator, common: FloatArray) -> Tensor:

@@ -113,6 +113,15 @@ def harmonised(foreground: Tensor, alpha: Tensor, background: Tensor, degree: fl
     return ((foreground - own_mean) * gain.clamp(max=2.0) + wanted).clamp_(0.0, 1.0)
 
 
+def in_harmony(
+    random: np.random.Generator, foreground: Tensor, alpha: Tensor, background: Tensor, share: float
+) -> Tensor:
+    """Return the foreground, at that share of the draws ``harmonised`` by some degree."""
+    if random.random() >= share:
+        return foreground
+    return harmonised(foreground, alpha, background, random.uniform(0.1, 0.8))
+
+
 def _statistics(colour: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     total = weight.sum().clamp(min=1.0)
     mean = (colour * weight).sum((0, 2, 3), keepdim=True) / total
@@ -148,10 +157,8 @@ def graded(random: np.random.Generator, parts: Parts, harmony_share: float) -> P
         parts: With exact alphas; a hard mask has no right softness out of focus.
         harmony_share: How often the foreground's colours follow the background's.
     """
-    if random.random() < harmony_share:
-        degree = random.uniform(0.1, 0.8)
-        fitted = harmonised(parts.foreground, parts.alpha, parts.background, degree)
-        parts = dataclasses.replace(parts, foreground=fitted)
+    fitted = in_harmony(random, parts.foreground, parts.alpha, parts.background, harmony_share)
+    parts = dataclasses.replace(parts, foreground=fitted)
     if random.random() < 0.08:
         parts = defocused(parts, random.uniform(0.5, 2.0))
     return parts

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.distributed import run as torch_launcher
 
 from pocketmatte.cli import run as run_command
 from pocketmatte.training import devices, journal
@@ -221,6 +222,22 @@ def test_a_folder_of_another_run_is_refused(
     torch.save({**torch.load(last), "elastic": {"odd": torch.zeros(1)}}, tmp_path / "last.pt")
     assert train(cli, tmp_path).refusal(1).endswith("was made with another ladder; begin anew else"
                                                     "where")  # fmt: skip
+
+
+@pytest.mark.parametrize("page", ["docs/training.md", "docs/models/README.md"])
+def test_torchrun_leaves_our_options_to_us(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("torchrun "))
+    # without its -- torchrun refuses --start, which could be one of its own
+    given = torch_launcher.get_args_parser().parse_args(line.split()[1:])
+    assert [given.training_script, given.training_script_args[0]] == ["pocketmatte", "train"]
+
+
+def test_rows_are_of_the_network_and_for_norms(cli: Callable[..., Any], tmp_path: Path) -> None:
+    said = train(cli, tmp_path / "run", "--rows", "t02,t13").refusal(2)
+    assert said.startswith("no row 't13'; there are t01, t02, ")
+    said = train(cli, tmp_path / "run", "--rows", "t02").refusal(2)
+    assert said == "--rows t02 is for the recipe norms; other stages name their rows"
 
 
 def test_recalibrate_measures_batchnorm_and_changes_nothing_else(

@@ -104,4 +104,5 @@ def test_some_foregrounds_have_the_colours_of_their_background(
             apart.append(float((inside - outside).abs().mean()) * bool(clip.alpha.any()))
         return sum(apart)
 
+    # it is 0.60 times as far here
     assert difference(1.0) < 0.8 * difference(0.0)

@@ -1,7 +1,7 @@
 """Rows that are held, and weights that rows share, stay to the bit while the others learn."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,7 @@ from pocketmatte.training.tasks.rvm import RvmTask
 from tests.training.tiny_runs import FIRST, OPTIONS, Tiny
 from tiers.errors import UsageError
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Wider(RvmTask):

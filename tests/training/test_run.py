@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from pocketmatte.commands.training import train
-from pocketmatte.training.batches import Share, fixed_batches
+from pocketmatte.training.batches import fixed_batches
 from pocketmatte.training.elastic import Elastic
 from pocketmatte.training.finishing import opened, write_checkpoint
 from pocketmatte.training.journal import FILE_NAME, journal
 from pocketmatte.training.run import Run
 from pocketmatte.training.run_options import Progress
-from pocketmatte.training.stages import Stage, learning_rate, prolonged, stage_at, total_steps
+from pocketmatte.training.stages import Stage, prolonged, total_steps
 from pocketmatte.training.start import start_of
 from pocketmatte.training.task import Tensors
 from tests.training.tiny_runs import FIRST, OPTIONS, SECOND, Tiny
@@ -29,13 +29,7 @@ from tiers.ladder import tier
 from tiers.networks.rvm import Rvm
 from tiers.weights import load, network_of
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -264,13 +258,6 @@ def test_the_journal_holds_every_judgement(
     assert lines[0] == dataclasses.asdict(whole[1][2])
 
 
-def test_the_rate_warms_up_and_falls_by_half_a_cosine() -> None:
-    stage = dataclasses.replace(FIRST, steps=1000, learning_rate=(1e-3, 1e-4))
-    assert learning_rate(stage, 0, 0) == pytest.approx(1e-3 / 200)
-    assert learning_rate(stage, 500, 500) == pytest.approx(5.5e-4)
-    assert learning_rate(stage, 1000, 5000) == pytest.approx(1e-4)
-
-
 class Lacking(Tiny):
     recipes: Mapping[str, tuple[Stage, ...]] = {
         "tiny": (
@@ -318,28 +305,3 @@ def test_a_longer_run_makes_so_many_times_the_steps(tmp_path: Path) -> None:
         Run(Tiny(), tmp_path, OPTIONS)
     with pytest.raises(ValueError, match="0 times as long; it must be 1 or more"):
         prolonged((FIRST,), 0)
-
-
-def test_a_step_belongs_to_one_stage() -> None:
-    stages = (FIRST, SECOND)
-    assert [stage_at(stages, step) for step in (0, 2, 3, 4)] == [
-        (FIRST, 0), (FIRST, 0), (SECOND, 3), (SECOND, 3),
-    ]  # fmt: skip
-    with pytest.raises(ValueError, match="step 5 of 5"):
-        stage_at(stages, 5)
-
-
-def test_a_batch_is_shared_evenly_or_refused() -> None:
-    assert Share(rank=1, processes=4).of(8) == 2
-    with pytest.raises(ValueError, match="a batch of 6 cannot be shared by 4 processes"):
-        Share(rank=0, processes=4).of(6)
-
-
-def test_rows_work_at_their_own_size_on_frames_of_one_size() -> None:
-    stage = dataclasses.replace(FIRST, size_hw=(288, 512), ratio=None, own_sizes=True)
-    for name in ("t01", "t04", "t08", "t11"):
-        spec = tier("rvm", name)
-        worked = min(max(spec.working_hw), 512)
-        assert stage.ratio_of(spec) * 512 == worked
-        # the same on a phone's frames, whose sizes differ
-        assert dataclasses.replace(stage, own_sizes=False).ratio_of(spec) == spec.ratio
